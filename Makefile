@@ -1,0 +1,41 @@
+# The one place where a check is written. Each target sets up what it needs in .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test typetests lint format types check vendor build clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"bgtasks needs Python 3.11 or newer, got {v.major}.{v.minor}: run make PYTHON=python3.13")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --group dev --editable .
+	touch $@
+
+test: $(READY) ## Run the run-time tests and the typetests
+	$(BIN)/python -m pytest
+
+typetests: $(READY) ## Ask every type checker what it accepts and rejects
+	$(BIN)/python -m pytest typetests
+
+lint: $(READY) ## Check style and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: $(READY) ## Format the code, and mend what can be mended
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+types: $(READY) ## Check the types of the code under every checker
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/ty check
+	$(BIN)/pyrefly check
+
+clean: ## Remove what make has made
+	rm -rf .venv build dist site .coverage .*_cache

@@ -1,0 +1,84 @@
+"""What can be called later, what it is called in messages, and what it returned."""
+
+# SPDX-License-Identifier: MIT-0
+
+from functools import partial
+from inspect import (
+    CORO_CREATED,
+    getcoroutinestate,
+    isasyncgenfunction,
+    isawaitable,
+    iscoroutine,
+    iscoroutinefunction,
+    isgeneratorfunction,
+)
+from types import AsyncGeneratorType, GeneratorType
+
+
+def without_partials(func: object) -> object:
+    while isinstance(func, partial):
+        func = func.func
+    return func
+
+
+def is_async_callable(func: object) -> bool:
+    func = without_partials(func)
+    # Of its type: a class with an async __call__ is not async itself.
+    call = getattr(type(func), "__call__", None)  # noqa: B004 (not a question)
+    return iscoroutinefunction(func) or iscoroutinefunction(call)
+
+
+def qualified_name(func: object) -> str:
+    """Return how messages and logs name ``func``: never with an argument's value."""
+    func = without_partials(func)
+    name: object = getattr(func, "__qualname__", None)
+    if name is None:
+        func = type(func)
+        name = func.__qualname__
+    module = getattr(func, "__module__", None)
+    return f"{module}.{name}" if module else f"{name}"
+
+
+def check_callable(what: str, func: object, right: str, wrong: str) -> None:
+    """Refuse a ``func`` that cannot be called, or whose call would run nothing.
+
+    ``right`` and ``wrong`` are how its user should, and did, write it; ``{}`` in them
+    stands for the function's name.
+    """
+    if not callable(func):
+        close(func)
+        name = getattr(func, "__name__", "func") if iscoroutine(func) else "func"
+        got = "None" if func is None else f"a {type(func).__name__} object"
+        msg = f"{what} must be callable, got {got}: write {right}, not {wrong}"
+        raise TypeError(msg.replace("{}", name))
+    target = without_partials(func)
+    for call in (target, getattr(type(target), "__call__", None)):  # noqa: B004
+        if isgeneratorfunction(call) or isasyncgenfunction(call):
+            msg = (
+                f"{what} is the generator function {qualified_name(func)}, and calling "
+                "it would run nothing: write a function that iterates over it, and "
+                f"then {right}"
+            )
+            raise TypeError(msg.replace("{}", "that_function"))
+
+
+def is_unfinished(result: object) -> bool:
+    """Whether a call's work is not done by its having returned ``result``."""
+    return isawaitable(result) or isinstance(result, GeneratorType | AsyncGeneratorType)
+
+
+async def finish(result: object) -> None:
+    if isawaitable(result):
+        await result
+    elif isinstance(result, GeneratorType | AsyncGeneratorType):
+        msg = (
+            f"the call returned the generator {result.__qualname__}, which runs nothing "
+            "until it is iterated over: do that in a function, and add the function"
+        )
+        raise TypeError(msg)
+
+
+def close(result: object) -> None:
+    """Close a coroutine that nobody will await, so that it does not warn."""
+    if iscoroutine(result) and getcoroutinestate(result) == CORO_CREATED:
+        result.close()

@@ -1,0 +1,183 @@
+"""One call put aside, and the worker thread that makes plain calls."""
+
+# SPDX-License-Identifier: MIT-0
+
+from collections.abc import Callable, Iterator
+from contextvars import copy_context
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
+from types import FunctionType
+from typing import Annotated, Any, ParamSpec
+
+from anyio import CapacityLimiter, from_thread, to_thread
+from anyio.lowlevel import RunVar, checkpoint_if_cancelled
+from typing_extensions import Doc
+
+from ._calls import (
+    check_callable,
+    close,
+    finish,
+    is_async_callable,
+    is_unfinished,
+    qualified_name,
+)
+
+P = ParamSpec("P")
+
+GENERATOR = CO_GENERATOR | CO_ASYNC_GENERATOR
+
+
+class BackgroundTask:
+    """A function and its arguments, put aside: ``await task()`` makes the call.
+
+    An ``async def`` function is awaited in the event loop. A plain one runs in a worker
+    thread, in a copy of the context, under ``current_thread_limiter()``; if it returns
+    an awaitable, as a lambda around an async function does, that is awaited in the
+    event loop. The result is dropped, what the call raises is raised.
+
+    Tasks are equal if their ``func``, ``args`` and ``kwargs`` are.
+
+    Raises:
+        TypeError: ``func`` is not callable, or is a generator function, whose call
+            would run nothing.
+    """
+
+    def __init__(
+        self,
+        # `object`, not `Any`, as what it returns: with `Any`, checkers solve the type
+        # variables of a generic function as `Any` and stop checking its arguments.
+        func: Annotated[
+            Callable[P, object],
+            Doc(
+                """
+                The function to call later: plain or async, a method, a class, a
+                lambda, any callable. Positional-only, so that the function may have
+                parameters called `func` and `self`.
+                """
+            ),
+        ],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None:
+        if type(func) is not FunctionType or func.__code__.co_flags & GENERATOR:
+            check_callable(
+                "a background task",
+                func,
+                "BackgroundTask({}, ...)",
+                "BackgroundTask({}(...))",
+            )
+        self.func: Callable[..., object] = func
+        self.args: tuple[Any, ...] = args
+        self.kwargs: dict[str, Any] = kwargs
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the call is awaited in the event loop, not made in a worker thread.
+
+        True for ``async def`` functions and methods, for objects whose ``__call__`` is
+        one, and for ``functools.partial`` objects of either.
+        """
+        func = self.func
+        # For a function its flags say the same as iscoroutinefunction() ten times
+        # faster, unless markcoroutinefunction() has left something in its dictionary.
+        if type(func) is FunctionType and not func.__dict__:
+            return bool(func.__code__.co_flags & CO_COROUTINE)
+        return is_async_callable(func)
+
+    async def __call__(self) -> None:
+        """Make the call."""
+        if self.is_async:
+            await finish(self.func(*self.args, **self.kwargs))
+        else:
+            await ThreadHop(iter([self])).run()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BackgroundTask):
+            return NotImplemented
+        mine = self.func, self.args, self.kwargs
+        return mine == (other.func, other.args, other.kwargs)
+
+    def __repr__(self) -> str:
+        arguments = [
+            qualified_name(self.func),
+            *map(repr, self.args),
+            *(f"{name}={value!r}" for name, value in self.kwargs.items()),
+        ]
+        return f"{type(self).__name__}({', '.join(arguments)})"
+
+
+def current_thread_limiter() -> CapacityLimiter:
+    """Return the limiter of the worker threads that run background tasks.
+
+    Each event loop has its own, with 40 threads until you change its ``total_tokens``.
+    It is not anyio's default limiter, which a framework's sync endpoints share: slow
+    background tasks do not make them wait.
+
+    Raises:
+        RuntimeError: no event loop runs in this thread.
+    """
+    try:
+        return _thread_limiter.get()
+    except LookupError:
+        limiter = CapacityLimiter(40)
+        _thread_limiter.set(limiter)
+        return limiter
+
+
+_thread_limiter = RunVar[CapacityLimiter]("background task thread limiter")
+
+
+def is_plain(task: BackgroundTask) -> bool:
+    """Whether a ``ThreadHop`` may make the call; a subclass may have its own way."""
+    return type(task).__call__ is BackgroundTask.__call__ and not task.is_async
+
+
+class ThreadHop:
+    """One visit to a worker thread, for consecutive plain calls.
+
+    The hop takes a thousand times as long as a call, so the calls share it. It ends
+    with an exception, after a call that returned an awaitable, and before a task that
+    is not a plain call, which is then ``left_over``.
+    """
+
+    def __init__(self, tasks: Iterator[BackgroundTask]) -> None:
+        # Shared with the event loop: whoever takes a task either runs it or names it as
+        # not run. Taking all that are left stops the thread after its present call.
+        self.tasks = tasks
+        self.last: BackgroundTask | None = None  # to be started
+        self.left_over: BackgroundTask | None = None
+        self._result: object = None
+        self._abandoned = False
+
+    async def run(self) -> None:
+        try:
+            await to_thread.run_sync(self._call, limiter=current_thread_limiter())
+        except BaseException as exc:
+            # asyncio's own Task.cancel() does not wait for the thread.
+            self._abandoned = True
+            close(self._result)
+            if self.last is None:
+                if isinstance(exc, Exception):
+                    self.last = next(self.tasks)  # failed: no thread was to be had
+                else:
+                    self.left_over = next(self.tasks, None)
+            raise
+        if self._result is not None:
+            await finish(self._result)
+        # A cancellation had to wait for the thread: it comes before the next task.
+        await checkpoint_if_cancelled()
+
+    def _call(self) -> None:
+        for task in self.tasks:
+            if not is_plain(task):
+                self.left_over = task
+                return
+            self.last = task
+            result = copy_context().run(task.func, *task.args, **task.kwargs)
+            if result is not None and is_unfinished(result):
+                # Not returned: trio refuses a coroutine as a thread's result.
+                self._result = result
+                if self._abandoned:
+                    close(result)
+                return
+            from_thread.check_cancelled()
