@@ -5,17 +5,20 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test typetests lint format types check vendor build clean
+.PHONY: help demo test typetests lint format check types vendor build clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"bgtasks needs Python 3.11 or newer, got {v.major}.{v.minor}: run make PYTHON=python3.13")'
-	$(PYTHON) -m venv --clear .venv
+	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --group dev --editable .
 	touch $@
+
+demo: $(READY) ## Sign somebody up over HTTP, and see what runs when
+	$(BIN)/python -m examples.demo
 
 test: $(READY) ## Run the run-time tests and the typetests
 	$(BIN)/python -m pytest
@@ -31,11 +34,22 @@ format: $(READY) ## Format the code, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+check: lint types test ## All of it: what a change must pass
+
 types: $(READY) ## Check the types of the code under every checker
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/ty check
 	$(BIN)/pyrefly check
+
+vendor: ## Copy the core into another package: DEST=path/to/package/_vendor/bgtasks
+	@test -n "$(DEST)" || { echo "vendor copies the core to DEST: write make vendor DEST=path/to/your/package/_vendor/bgtasks" >&2; exit 2; }
+	mkdir -p "$(DEST)"
+	cp bgtasks/_*.py bgtasks/py.typed LICENSE "$(DEST)/"
+	@sed -n 's/^__version__ = "\(.*\)"/bgtasks \1, copied by its make vendor, unchanged/p' bgtasks/__init__.py > "$(DEST)/ORIGIN"
+
+build: $(READY) ## Make the source distribution and the wheel, in dist
+	$(BIN)/hatchling build
 
 clean: ## Remove what make has made
 	rm -rf .venv build dist site .coverage .*_cache

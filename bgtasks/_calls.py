@@ -6,13 +6,14 @@ from functools import partial
 from inspect import (
     CORO_CREATED,
     getcoroutinestate,
+    isasyncgen,
     isasyncgenfunction,
     isawaitable,
     iscoroutine,
     iscoroutinefunction,
+    isgenerator,
     isgeneratorfunction,
 )
-from types import AsyncGeneratorType, GeneratorType
 
 
 def without_partials(func: object) -> object:
@@ -48,7 +49,7 @@ def check_callable(what: str, func: object, right: str, wrong: str) -> None:
     if not callable(func):
         close(func)
         name = getattr(func, "__name__", "func") if iscoroutine(func) else "func"
-        got = "None" if func is None else f"a {type(func).__name__} object"
+        got = "None" if func is None else f"'{type(func).__name__}' object"
         msg = f"{what} must be callable, got {got}: write {right}, not {wrong}"
         raise TypeError(msg.replace("{}", name))
     target = without_partials(func)
@@ -64,16 +65,16 @@ def check_callable(what: str, func: object, right: str, wrong: str) -> None:
 
 def is_unfinished(result: object) -> bool:
     """Whether a call's work is not done by its having returned ``result``."""
-    return isawaitable(result) or isinstance(result, GeneratorType | AsyncGeneratorType)
+    return isawaitable(result) or isgenerator(result) or isasyncgen(result)
 
 
 async def finish(result: object) -> None:
     if isawaitable(result):
         await result
-    elif isinstance(result, GeneratorType | AsyncGeneratorType):
+    elif isgenerator(result) or isasyncgen(result):
         msg = (
-            f"the call returned the generator {result.__qualname__}, which runs nothing "
-            "until it is iterated over: do that in a function, and add the function"
+            f"the call returned the generator {result.__qualname__}, which runs "
+            "nothing until it is iterated over: do that in a function, and add it"
         )
         raise TypeError(msg)
 

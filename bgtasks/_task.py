@@ -26,7 +26,7 @@ P = ParamSpec("P")
 GENERATOR = CO_GENERATOR | CO_ASYNC_GENERATOR
 
 
-class BackgroundTask:
+class BackgroundTask:  # noqa: PLW1641 (its arguments may be unhashable)
     """A function and its arguments, put aside: ``await task()`` makes the call.
 
     An ``async def`` function is awaited in the event loop. A plain one runs in a worker
@@ -71,6 +71,11 @@ class BackgroundTask:
         self.kwargs: dict[str, Any] = kwargs
 
     @property
+    def name(self) -> str:
+        """The qualified name of ``func``, for logs: it shows no argument's value."""
+        return qualified_name(self.func)
+
+    @property
     def is_async(self) -> bool:
         """Whether the call is awaited in the event loop, not made in a worker thread.
 
@@ -99,7 +104,7 @@ class BackgroundTask:
 
     def __repr__(self) -> str:
         arguments = [
-            qualified_name(self.func),
+            self.name,
             *map(repr, self.args),
             *(f"{name}={value!r}" for name, value in self.kwargs.items()),
         ]
@@ -147,6 +152,7 @@ class ThreadHop:
         self.last: BackgroundTask | None = None  # to be started
         self.left_over: BackgroundTask | None = None
         self._result: object = None
+        self._exception: BaseException | None = None
         self._abandoned = False
 
     async def run(self) -> None:
@@ -162,6 +168,11 @@ class ThreadHop:
                 else:
                     self.left_over = next(self.tasks, None)
             raise
+        if self._exception is not None:
+            try:
+                raise self._exception
+            finally:
+                self._exception = None  # no cycle through its traceback
         if self._result is not None:
             await finish(self._result)
         # A cancellation had to wait for the thread: it comes before the next task.
@@ -169,11 +180,17 @@ class ThreadHop:
 
     def _call(self) -> None:
         for task in self.tasks:
-            if not is_plain(task):
+            if self.last is not None and not is_plain(task):
                 self.left_over = task
                 return
             self.last = task
-            result = copy_context().run(task.func, *task.args, **task.kwargs)
+            try:
+                result = copy_context().run(task.func, *task.args, **task.kwargs)
+            except BaseException as exc:
+                # Not raised: thrown into the waiting coroutine, a GeneratorExit closes
+                # it, and a StopIteration becomes another exception.
+                self._exception = exc
+                return
             if result is not None and is_unfinished(result):
                 # Not returned: trio refuses a coroutine as a thread's result.
                 self._result = result

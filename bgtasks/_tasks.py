@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from inspect import CO_COROUTINE, isawaitable
 from itertools import chain
 from math import inf
+from operator import length_hint
 from reprlib import recursive_repr
 from types import FunctionType
 from typing import Annotated, Any
@@ -18,7 +19,7 @@ from anyio import (
 )
 from typing_extensions import Doc
 
-from ._calls import check_callable, close, finish, qualified_name
+from ._calls import check_callable, close, finish
 from ._task import GENERATOR, BackgroundTask, P, ThreadHop
 
 
@@ -73,7 +74,7 @@ class BackgroundTasks:
                 """
                 Runs each task, by `await runner(task)` in place of `await task()`: the
                 place for time limits, retries, spans, or an engine that runs the task
-                elsewhere.
+                elsewhere. Plain functions then make a hop to a worker thread each.
                 """
             ),
         ] = None,
@@ -148,7 +149,7 @@ class BackgroundTasks:
                 try:
                     func: Any = last.func
                     if (
-                        self._runner
+                        self._runner is not None
                         or type(last).__call__ is not BackgroundTask.__call__
                     ):
                         await self._start(last)
@@ -165,18 +166,21 @@ class BackgroundTasks:
                             await hop.run()
                         finally:
                             last, task = hop.last, hop.left_over
-                except Exception as exc:
-                    if self._on_error is None or last is None:
+                except BaseException as exc:
+                    # Cancelled before the thread began. (pyright overlooks `finally`.)
+                    if last is None:  # pyright: ignore[reportUnnecessaryComparison]
+                        raise
+                    not_started = length_hint(tasks) + (task is not None)
+                    add_note(exc, self._at(len(self.tasks) - not_started, last))
+                    if self._on_error is None or not isinstance(exc, Exception):
                         raise
                     await finish(self._on_error(last, exc))
                 if task is None:
                     task = next(tasks, None)
         except BaseException as exc:
-            left = [*([task] if task else []), *tasks]
-            if last is not None:
-                add_note(exc, self._at(len(self.tasks) - len(left), last))
-            if left:
-                add_note(exc, f"Not run: {names(left)}.")
+            not_run = [*([] if task is None else [task]), *tasks]
+            if not_run:
+                add_note(exc, f"Not run: {names(not_run)}.")
             raise
 
     async def run_as_group(self) -> None:
@@ -190,31 +194,28 @@ class BackgroundTasks:
                 what ``on_error`` raised. A note on each names the task.
         """
         tasks = self.tasks
-        place = 0  # of the next task to start
+        place = 0  # of the last task to be started
         running: dict[int, BackgroundTask] = {}
         failures: list[BaseException] = []
         cancelled = get_cancelled_exc_class()
 
         async def run(place: int, task: BackgroundTask) -> None:
             try:
-                try:
-                    await self._start(task)
-                except Exception as exc:
-                    if self._on_error is None:
-                        raise
-                    await finish(self._on_error(task, exc))
-            except BaseException as exc:
-                failure = exc
-                if isinstance(exc, cancelled):
-                    if current_effective_deadline() == -inf:
-                        raise
-                    # Not the group's doing, though a task group takes it for that.
-                    failure = RuntimeError("the background task cancelled itself")
-                    failure.__cause__ = exc
+                await self._start_in_group(place, task)
+            except Exception as exc:
+                failures.append(exc)
+            except cancelled as exc:
+                if current_effective_deadline() == -inf:
+                    raise
+                # By itself. A task group takes that for its own doing, and is silent.
+                failure = RuntimeError("the background task cancelled itself")
+                failure.__cause__ = exc
                 add_note(failure, self._at(place, task))
                 failures.append(failure)
-                if not isinstance(failure, Exception):
-                    group.cancel_scope.cancel()
+            except BaseException as exc:
+                add_note(exc, self._at(place, task))
+                failures.append(exc)
+                group.cancel_scope.cancel()
             del running[place]
 
         end: BaseException | None = None
@@ -230,15 +231,20 @@ class BackgroundTasks:
         except BaseException as exc:
             end = exc
         # As in asyncio.TaskGroup, failures come before the cancellation of the group.
-        if failures:
-            end = failures[0]
-            if len(failures) > 1 or isinstance(end, Exception):
-                msg = f"{len(failures)} of {place} background tasks failed"
-                end = BaseExceptionGroup(msg, failures)
+        end = as_one(failures, place) or end
         if end is not None:
             if unfinished := [*running.values(), *tasks[place:]]:
                 add_note(end, f"Not finished: {names(unfinished)}.")
             raise end
+
+    async def _start_in_group(self, place: int, task: BackgroundTask) -> None:
+        try:
+            await self._start(task)
+        except Exception as exc:
+            add_note(exc, self._at(place, task))
+            if self._on_error is None:
+                raise
+            await finish(self._on_error(task, exc))
 
     async def _start(self, task: BackgroundTask) -> None:
         if self._runner is None:
@@ -254,8 +260,7 @@ class BackgroundTasks:
         await running
 
     def _at(self, place: int, task: BackgroundTask) -> str:
-        name = qualified_name(task.func)
-        return f"At background task {place} of {len(self.tasks)}, {name}."
+        return f"At background task {place} of {len(self.tasks)}, {task.name}."
 
     @recursive_repr()
     def __repr__(self) -> str:
@@ -264,17 +269,15 @@ class BackgroundTasks:
 
 
 def as_tasks(items: Iterable[Callable[[], object]]) -> list[BackgroundTask]:
-    try:
-        if isinstance(items, str | bytes):
-            raise TypeError
-        iterator = iter(items)
-    except TypeError:
-        close(items)
+    given: object = items
+    if isinstance(given, str | bytes) or not hasattr(type(given), "__iter__"):
+        close(given)
         msg = (
-            f"tasks must be an iterable of tasks, got a {type(items).__name__} object: "
+            f"tasks must be an iterable of tasks, got '{type(given).__name__}' object: "
             "write BackgroundTasks([task])"
         )
-        raise TypeError(msg) from None
+        raise TypeError(msg)
+    iterator = iter(items)
     tasks: list[BackgroundTask] = []
     try:
         for item in iterator:
@@ -295,8 +298,19 @@ def as_tasks(items: Iterable[Callable[[], object]]) -> list[BackgroundTask]:
     return tasks
 
 
+def as_one(failures: list[BaseException], count: int) -> BaseException | None:
+    match failures:
+        case []:
+            return None
+        case [failure] if not isinstance(failure, Exception):
+            return failure
+        case _:
+            msg = f"{len(failures)} of {count} background tasks failed"
+            return BaseExceptionGroup(msg, failures)
+
+
 def names(tasks: Sequence[BackgroundTask]) -> str:
-    counts = Counter(qualified_name(task.func) for task in tasks)
+    counts = Counter(task.name for task in tasks)
     return ", ".join(
         name if count == 1 else f"{name} ({count} times)"
         for name, count in counts.items()

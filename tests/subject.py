@@ -1,0 +1,18 @@
+"""The module under test: bgtasks, or the copy of it that BGTASKS_UNDER_TEST names."""
+
+import importlib
+import os
+from typing import TYPE_CHECKING
+
+NAME = os.environ.get("BGTASKS_UNDER_TEST", "bgtasks")
+
+if TYPE_CHECKING:
+    import bgtasks
+
+    subject = bgtasks
+else:
+    subject = importlib.import_module(NAME)
+
+BackgroundTask = subject.BackgroundTask
+BackgroundTasks = subject.BackgroundTasks
+current_thread_limiter = subject.current_thread_limiter

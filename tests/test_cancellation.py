@@ -1,0 +1,285 @@
+"""Cancellation: what has started may finish, nothing starts after it."""
+
+import asyncio
+import gc
+import inspect
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+import anyio
+import pytest
+
+from .subject import BackgroundTask, BackgroundTasks
+
+HERE = __name__
+Record = list[str]
+
+
+@pytest.fixture
+def record() -> Record:
+    return []
+
+
+class Gate:
+    """A plain task that says when it has started, and ends when it is let through."""
+
+    def __init__(self) -> None:
+        self.started = threading.Event()
+        self.opened = threading.Event()
+        self.ended = threading.Event()
+
+    def pass_through(self) -> None:
+        self.started.set()
+        assert self.opened.wait(5)
+        self.ended.set()
+
+    async def has_started(self) -> None:
+        await anyio.to_thread.run_sync(partial(self.started.wait, 5))
+        assert self.started.is_set()
+
+    async def has_ended(self) -> None:
+        await anyio.to_thread.run_sync(partial(self.ended.wait, 5))
+        assert self.ended.is_set()
+
+
+async def asynchronous(record: Record) -> None:
+    record.append("async")
+
+
+# By a cancel scope
+
+
+@pytest.mark.anyio
+async def test_async_task_is_cancelled_and_the_next_does_not_start(
+    record: Record,
+) -> None:
+    started = anyio.Event()
+
+    async def block() -> None:
+        started.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            record.append("cancelled")
+
+    tasks = BackgroundTasks([block])
+    tasks.add_task(record.append, "next")
+    async with anyio.create_task_group() as group:
+        group.start_soon(tasks)
+        await started.wait()
+        group.cancel_scope.cancel()
+
+    assert record == ["cancelled"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("following", ["plain", "async"])
+async def test_plain_task_finishes_and_the_next_does_not_start(
+    record: Record, following: str
+) -> None:
+    gate = Gate()
+    notes: list[str] = []
+    tasks = BackgroundTasks([gate.pass_through])
+    if following == "plain":
+        tasks.add_task(record.append, "plain")
+    tasks.add_task(asynchronous, record)
+
+    async def run() -> None:
+        try:
+            await tasks()
+        except anyio.get_cancelled_exc_class() as exc:
+            notes.extend(exc.__notes__)
+            raise
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(run)
+        await gate.has_started()
+        group.cancel_scope.cancel()
+        gate.opened.set()
+
+    assert gate.ended.is_set()
+    assert record == []
+    plain = "list.append, " if following == "plain" else ""
+    assert notes == [
+        f"At background task 1 of {len(tasks.tasks)}, {HERE}.Gate.pass_through.",
+        f"Not run: {plain}{HERE}.asynchronous.",
+    ]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("as_group", [False, True])
+async def test_nothing_starts_in_a_scope_that_is_cancelled_already(
+    record: Record, *, as_group: bool
+) -> None:
+    tasks = BackgroundTasks(as_group=as_group)
+    tasks.add_task(record.append, "plain")
+
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await tasks()
+
+    assert record == []
+
+
+@pytest.mark.anyio
+async def test_task_that_waits_for_a_thread_is_named_as_not_run(
+    record: Record,
+) -> None:
+    notes: list[str] = []
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        tasks = BackgroundTasks([partial(record.append, "plain")])
+        tasks.add_task(asynchronous, record)
+        try:
+            await tasks()
+        except anyio.get_cancelled_exc_class() as exc:
+            notes.extend(exc.__notes__)
+            raise
+
+    assert record == []
+    assert notes == [f"Not run: list.append, {HERE}.asynchronous."]
+
+
+@pytest.mark.anyio
+async def test_cancellation_does_not_go_to_on_error() -> None:
+    reported: list[object] = []
+    tasks = BackgroundTasks(
+        [anyio.sleep_forever], on_error=lambda _, exc: reported.append(exc)
+    )
+
+    with anyio.move_on_after(0) as scope:
+        await tasks()
+
+    assert scope.cancelled_caught
+    assert reported == []
+
+
+@pytest.mark.anyio
+async def test_coroutine_that_a_cancelled_plain_task_returns_does_not_warn() -> None:
+    gate = Gate()
+
+    def return_coroutine() -> Coroutine[Any, Any, None]:
+        gate.pass_through()
+        return asynchronous([])
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(BackgroundTask(return_coroutine))
+        await gate.has_started()
+        group.cancel_scope.cancel()
+        gate.opened.set()
+
+    gc.collect()  # a coroutine that was never awaited would warn now: an error here
+
+
+# By asyncio's own Task.cancel()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with 3.12")
+@pytest.mark.parametrize("as_group", [False, True])
+def test_tasks_run_with_an_eager_task_factory(
+    record: Record, *, as_group: bool
+) -> None:
+    async def main() -> None:
+        if sys.version_info >= (3, 12):
+            factory = asyncio.eager_task_factory
+            asyncio.get_running_loop().set_task_factory(factory)
+        tasks = BackgroundTasks(as_group=as_group)
+        tasks.add_task(asynchronous, record)
+        tasks.add_task(record.append, "plain")
+        await tasks()
+
+    asyncio_only(main)
+
+    assert sorted(record) == ["async", "plain"]
+
+
+def asyncio_only(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(main(), debug=True)
+
+
+def test_native_cancellation_returns_at_once_and_the_thread_stops_before_its_next_task(
+    record: Record,
+) -> None:
+    gate = Gate()
+    tasks = BackgroundTasks([gate.pass_through])
+    tasks.add_task(record.append, "plain")
+    tasks.add_task(asynchronous, record)
+
+    async def main() -> None:
+        run = asyncio.ensure_future(tasks())
+        await gate.has_started()
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await run
+
+        assert not gate.ended.is_set()
+        assert caught.value.__notes__ == [
+            f"At background task 1 of 3, {HERE}.Gate.pass_through.",
+            f"Not run: list.append, {HERE}.asynchronous.",
+        ]
+        gate.opened.set()
+        await gate.has_ended()
+
+    # Leaving the event loop waits for its threads, so nothing can still come.
+    asyncio_only(main)
+
+    assert record == []
+
+
+def test_coroutine_returned_after_native_cancellation_is_closed() -> None:
+    gate = Gate()
+    coroutine = asynchronous([])
+
+    def return_coroutine() -> Coroutine[Any, Any, None]:
+        gate.pass_through()
+        return coroutine
+
+    async def main() -> None:
+        run = asyncio.ensure_future(BackgroundTask(return_coroutine)())
+        await gate.has_started()
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        gate.opened.set()
+        await gate.has_ended()
+        while inspect.getcoroutinestate(coroutine) != inspect.CORO_CLOSED:
+            await asyncio.sleep(0)
+
+    asyncio_only(main)
+
+
+def test_coroutine_returned_while_the_run_is_cancelled_is_closed() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        coroutine = asynchronous([])
+
+        def return_coroutine() -> Coroutine[Any, Any, None]:
+            loop.call_soon_threadsafe(run.cancel)
+            return coroutine
+
+        run = asyncio.ensure_future(BackgroundTask(return_coroutine)())
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        while inspect.getcoroutinestate(coroutine) != inspect.CORO_CLOSED:
+            await asyncio.sleep(0)
+
+    for _ in range(50):  # which of the two comes first is up to the threads
+        asyncio_only(main)
+
+
+def test_native_cancellation_of_a_group_names_what_did_not_finish() -> None:
+    tasks = BackgroundTasks([anyio.sleep_forever], as_group=True)
+
+    async def main() -> None:
+        run = asyncio.ensure_future(tasks())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await run
+        assert caught.value.__notes__ == ["Not finished: anyio.sleep_forever."]
+
+    asyncio_only(main)

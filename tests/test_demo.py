@@ -1,0 +1,130 @@
+"""`make demo`, run as its user does: it shows what it promises and leaves nothing."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DEMO = [sys.executable, "-u", "-m", "examples.demo"]
+SIGN_UP = ROOT / "examples" / "signup.py"
+
+
+@pytest.fixture(scope="module")
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("temporary")
+
+
+@pytest.fixture(scope="module")
+def shown(temporary: Path) -> str:
+    """Return what the demo prints, after it has ended well."""
+    demo = subprocess.run(
+        DEMO,
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(temporary)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert not demo.stderr
+    return demo.stdout
+
+
+def milliseconds(pattern: str, shown: str) -> tuple[float, ...]:
+    match = re.search(pattern.replace("MS", r"([0-9.]+) ms"), shown)
+    assert match, shown
+    return tuple(float(ms) for ms in match.groups())
+
+
+def assert_nobody_serves(shown: str) -> None:
+    address = re.search(r"on http://(127\.0\.0\.1:\d+)", shown)
+    assert address
+    with pytest.raises(ConnectionRefusedError):
+        HTTPConnection(address[1]).connect()
+
+
+def test_response_is_received_before_the_tasks_end(shown: str) -> None:
+    (received,) = milliseconds("Response received after MS: 202", shown)
+    _, end = milliseconds(r"append_to_audit_log .* MS to +MS", shown)
+
+    assert received < end
+
+
+def test_each_task_starts_after_the_response_and_the_task_before(shown: str) -> None:
+    _, end = milliseconds("response sent +MS to +MS", shown)
+
+    for task in (
+        r"send_welcome_email \(async def\)",
+        r"notify_crm \(def, fails\)",
+        r"append_to_audit_log \(def\)",
+    ):
+        start, next_end = milliseconds(f"{task} +MS to +MS", shown)
+        assert end <= start <= next_end
+        end = next_end
+
+
+def test_work_of_the_tasks_is_shown(shown: str) -> None:
+    assert "audit.log: 20" in shown
+    assert "outbox: Hello Ada, you have signed up." in shown
+
+
+def test_failure_and_its_cause_are_shown(shown: str) -> None:
+    assert re.search(
+        r"^  notify_crm failed\n"
+        r"    ConnectionRefusedError: .*\n"
+        r"    At background task 2 of 3, examples\.signup\.notify_crm\.$",
+        shown,
+        re.MULTILINE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("checker", "message"),
+    [
+        ("mypy", r'{}: error: Unexpected keyword argument "nmae"'),
+        ("pyright", r'{}:\d+ - error: No parameter named "nmae"'),
+    ],
+    ids=["mypy", "pyright"],
+)
+def test_checker_names_the_line_of_the_wrong_call(
+    checker: str, message: str, shown: str
+) -> None:
+    lines = SIGN_UP.read_text(encoding="utf-8").splitlines()
+    (number,) = (n for n, line in enumerate(lines, 1) if "(send_welcome_email," in line)
+    _, says = shown.split(f"What {checker} says:\n")
+
+    assert re.search(message.format(f"signup.py:{number}"), says.split("What")[0])
+
+
+def test_nothing_is_left_after_the_demo(shown: str, temporary: Path) -> None:
+    assert_nobody_serves(shown)
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_left_after_an_interrupted_demo(
+    how: signal.Signals, tmp_path: Path
+) -> None:
+    with subprocess.Popen(
+        DEMO,
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as demo:
+        assert demo.stdout
+        shown = demo.stdout.readline()
+        demo.send_signal(how)
+        shown += demo.stdout.read()
+
+    assert demo.returncode != 0
+    assert_nobody_serves(shown)
+    assert list(tmp_path.iterdir()) == []

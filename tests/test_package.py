@@ -1,0 +1,194 @@
+"""The package: what it exports, what it imports, what it tells readers of types."""
+
+import ast
+import importlib.metadata
+import inspect
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+from typing import Annotated, get_args, get_origin, get_type_hints
+
+import pytest
+import typing_extensions
+
+from .snippets import ROOT
+from .subject import NAME, BackgroundTask, BackgroundTasks, subject
+
+PACKAGE = Path(subject.__path__[0])
+CORE = [PACKAGE / "__init__.py", *sorted(PACKAGE.glob("_[a-z]*.py"))]
+
+
+def test_all_is_what_is_exported() -> None:
+    exported = {
+        name
+        for name, value in vars(subject).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+
+    assert sorted(exported) == sorted(subject.__all__)
+
+
+@pytest.mark.parametrize("file", CORE, ids=lambda file: file.name)
+def test_core_imports_only_the_standard_library_and_its_two_dependencies(
+    file: Path,
+) -> None:
+    imported: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        match node:
+            case ast.Import():
+                imported.update(alias.name.split(".")[0] for alias in node.names)
+            case ast.ImportFrom(module=module, level=0):
+                imported.add(str(module).split(".")[0])
+            case ast.ImportFrom(level=level):
+                assert level == 1, "a copy may stand deeper in another package"
+            case ast.Assert():
+                pytest.fail(f"{file.name}:{node.lineno} asserts: gone under -O")
+            case _:
+                pass
+
+    allowed = {*sys.stdlib_module_names, "anyio", "typing_extensions"}
+    assert imported <= allowed
+
+
+def test_import_brings_in_no_framework() -> None:
+    code = (
+        "import sys, anyio.from_thread, anyio.to_thread, typing_extensions\n"
+        "before = set(sys.modules)\n"
+        f"import {NAME}\n"
+        "print(*{name.split('.')[0] for name in set(sys.modules) - before})"
+    )
+
+    new = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    assert set(new) <= {*sys.stdlib_module_names, NAME.split(".")[0]}
+
+
+def test_version_is_that_of_the_distribution() -> None:
+    assert subject.__version__ == importlib.metadata.version("bgtasks")
+
+
+def test_marker_of_typed_packages_is_in_the_package() -> None:
+    assert (PACKAGE / "py.typed").is_file()
+
+
+# What a reader of the signatures sees at run time
+
+
+@pytest.mark.parametrize(
+    ("function", "parameters"),
+    [
+        (BackgroundTask.__init__, ["func"]),
+        (BackgroundTasks.__init__, ["tasks", "as_group", "on_error", "runner"]),
+        (BackgroundTasks.add_task, ["func"]),
+    ],
+    ids=lambda value: getattr(value, "__qualname__", None),
+)
+def test_every_parameter_has_its_documentation_at_run_time(
+    function: object, parameters: list[str]
+) -> None:
+    assert callable(function)
+    hints = get_type_hints(function, include_extras=True)
+    signature = inspect.signature(function, eval_str=True)
+
+    documented: list[str] = []
+    for name, parameter in signature.parameters.items():
+        assert name == "self" or hints[name] == parameter.annotation
+        if get_origin(parameter.annotation) is Annotated:
+            _, doc = get_args(parameter.annotation)
+            assert isinstance(doc, typing_extensions.Doc)
+            assert doc.documentation.strip()
+            documented.append(name)
+
+    assert documented == parameters
+
+
+@pytest.mark.parametrize(
+    "function", [BackgroundTask.__init__, BackgroundTasks.add_task]
+)
+def test_parameter_names_are_left_to_the_function(function: object) -> None:
+    assert callable(function)
+
+    kinds = [p.kind for p in inspect.signature(function).parameters.values()]
+
+    assert kinds == [
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.VAR_POSITIONAL,
+        inspect.Parameter.VAR_KEYWORD,
+    ]
+
+
+def test_every_public_object_has_a_docstring() -> None:
+    for public in (BackgroundTask, BackgroundTasks):
+        assert inspect.getdoc(public)
+        for name, member in vars(public).items():
+            if not name.startswith("_") or name == "__call__":
+                assert inspect.getdoc(member), f"{public.__name__}.{name}"
+    assert inspect.getdoc(subject.current_thread_limiter)
+
+
+# The wheel
+
+installed_from_the_tree = pytest.mark.skipif(
+    NAME != "bgtasks", reason="about the distribution, not a copy"
+)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@installed_from_the_tree
+def test_wheel_holds_the_package_its_marker_and_its_licence(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+
+    assert {f"bgtasks/{file.name}" for file in [*CORE, PACKAGE / "py.typed"]} < {*names}
+    assert any(name.endswith("/licenses/LICENSE") for name in names)
+    assert all(name.startswith("bgtasks") for name in names)
+
+
+@installed_from_the_tree
+def test_types_of_the_wheel_are_complete(wheel: Path, tmp_path: Path) -> None:
+    """As pyright sees it: every public symbol has a known type."""
+    environment = tmp_path / "environment"
+    venv.create(environment)
+    (packages,) = environment.glob("lib/python*/site-packages")
+    zipfile.ZipFile(wheel).extractall(packages)
+    # For anyio and typing_extensions; a .pth file there, the editable one, is not read.
+    (packages / "outer.pth").write_text(sysconfig.get_path("purelib"))
+
+    # Here pyright does not heed --pythonpath: it asks the first `python` there is.
+    path = os.pathsep.join([str(environment / "bin"), os.environ["PATH"]])
+
+    output = subprocess.run(
+        [
+            *(sys.executable, "-m", "pyright", "--outputjson"),
+            *("--verifytypes", "bgtasks", "--ignoreexternal"),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    verdict = json.loads(output)["typeCompleteness"]
+
+    assert verdict["packageRootDirectory"] == str(packages / "bgtasks")
+    assert verdict["completenessScore"] == 1
+    assert verdict["exportedSymbolCounts"]["withKnownType"] == len(subject.__all__)
