@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test typetests lint format check types vendor build clean
+.PHONY: help demo test typetests messages lint format check types vendor build clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -25,6 +25,9 @@ test: $(READY) ## Run the run-time tests and the typetests
 
 typetests: $(READY) ## Ask every type checker what it accepts and rejects
 	$(BIN)/python -m pytest typetests
+
+messages: $(READY) ## Write the checkers' messages beside the typetests anew
+	$(BIN)/python -m typetests.messages
 
 lint: $(READY) ## Check style and format
 	$(BIN)/ruff check

@@ -83,3 +83,9 @@ def close(result: object) -> None:
     """Close a coroutine that nobody will await, so that it does not warn."""
     if iscoroutine(result) and getcoroutinestate(result) == CORO_CREATED:
         result.close()
+
+
+def add_note(exc: BaseException, note: str) -> None:
+    """Add a note, also to an exception that is frozen or has an add_note of its own."""
+    notes = [*getattr(exc, "__notes__", ()), note]
+    BaseException.__setattr__(exc, "__notes__", notes)

@@ -2,6 +2,7 @@
 
 # SPDX-License-Identifier: MIT-0
 
+import threading
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
@@ -13,6 +14,7 @@ from anyio.lowlevel import RunVar, checkpoint_if_cancelled
 from typing_extensions import Doc
 
 from ._calls import (
+    add_note,
     check_callable,
     close,
     finish,
@@ -161,7 +163,7 @@ class ThreadHop:
         except BaseException as exc:
             # asyncio's own Task.cancel() does not wait for the thread.
             self._abandoned = True
-            close(self._result)
+            self._clear_up()
             if self.last is None:
                 if isinstance(exc, Exception):
                     self.last = next(self.tasks)  # failed: no thread was to be had
@@ -190,11 +192,24 @@ class ThreadHop:
                 # Not raised: thrown into the waiting coroutine, a GeneratorExit closes
                 # it, and a StopIteration becomes another exception.
                 self._exception = exc
+                if self._abandoned:
+                    self._clear_up()
                 return
             if result is not None and is_unfinished(result):
                 # Not returned: trio refuses a coroutine as a thread's result.
                 self._result = result
                 if self._abandoned:
-                    close(result)
+                    self._clear_up()
                 return
             from_thread.check_cancelled()
+
+    def _clear_up(self) -> None:
+        """Deal with the outcome of a call for which nobody waits any more."""
+        close(self._result)
+        exc, self._exception = self._exception, None
+        if exc is not None and self.last is not None:
+            add_note(exc, f"In background task {self.last.name}, after cancellation.")
+            thread = threading.current_thread()
+            threading.excepthook(
+                threading.ExceptHookArgs((type(exc), exc, exc.__traceback__, thread))
+            )

@@ -19,7 +19,7 @@ from anyio import (
 )
 from typing_extensions import Doc
 
-from ._calls import check_callable, close, finish
+from ._calls import add_note, check_callable, close, finish
 from ._task import GENERATOR, BackgroundTask, P, ThreadHop
 
 
@@ -315,9 +315,3 @@ def names(tasks: Sequence[BackgroundTask]) -> str:
         name if count == 1 else f"{name} ({count} times)"
         for name, count in counts.items()
     )
-
-
-def add_note(exc: BaseException, note: str) -> None:
-    """Add a note, also to an exception that is frozen or has an add_note of its own."""
-    notes = [*getattr(exc, "__notes__", ()), note]
-    BaseException.__setattr__(exc, "__notes__", notes)

@@ -270,6 +270,64 @@ def test_coroutine_returned_while_the_run_is_cancelled_is_closed() -> None:
         asyncio_only(main)
 
 
+def test_failure_after_native_cancellation_goes_to_the_hook_of_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = Gate()
+    reported: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", reported.append)
+
+    def fail() -> None:
+        gate.pass_through()
+        raise ValueError("bad address")
+
+    async def main() -> None:
+        run = asyncio.ensure_future(BackgroundTasks([fail])())
+        await gate.has_started()
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        gate.opened.set()
+        await gate.has_ended()
+        while not reported:
+            await asyncio.sleep(0)
+
+    asyncio_only(main)
+
+    (report,) = reported
+    assert isinstance(report.exc_value, ValueError)
+    assert report.exc_value.__notes__ == [
+        f"In background task {HERE}.{fail.__qualname__}, after cancellation."
+    ]
+
+
+def test_failure_while_the_run_is_cancelled_is_reported_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reported: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", reported.append)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+
+        def fail() -> None:
+            loop.call_soon_threadsafe(run.cancel)
+            raise ValueError
+
+        run = asyncio.ensure_future(BackgroundTask(fail)())
+        with pytest.raises((asyncio.CancelledError, ValueError)) as caught:
+            await run
+        if caught.type is not ValueError:
+            while not reported:
+                await asyncio.sleep(0)
+        else:
+            reported.append("raised")
+
+    for number in range(50):  # which of the two comes first is up to the threads
+        asyncio_only(main)
+        assert len(reported) == number + 1
+
+
 def test_native_cancellation_of_a_group_names_what_did_not_finish() -> None:
     tasks = BackgroundTasks([anyio.sleep_forever], as_group=True)
 

@@ -503,13 +503,13 @@ def test_refused_task_is_not_added() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    ("func", "name"), [(generate, "generate"), (generate_async, "generate_async")]
+    ("generator", "name"), [(generate, "generate"), (generate_async, "generate_async")]
 )
 async def test_lambda_that_returns_a_generator_fails_as_nothing_ran(
-    func: Callable[[], object], name: str
+    generator: Callable[[], object], name: str
 ) -> None:
     with pytest.raises(TypeError) as caught:
-        await BackgroundTask(lambda: func())()
+        await BackgroundTask(lambda: generator())()
 
     assert str(caught.value) == (
         f"the call returned the generator {name}, which runs nothing until it is "

@@ -1,0 +1,1 @@
+"""What type checkers accept and reject of each public signature."""

@@ -1,0 +1,212 @@
+"""The checkers: how each is started, and what it reports."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ._examples import CHECKERS
+
+HERE = Path(__file__).parent
+PACKAGE = "bgtasks"
+UNDER_TEST = os.environ.get("BGTASKS_UNDER_TEST", PACKAGE)
+PYTHON_VERSION = os.environ.get(
+    "TYPETESTS_PYTHON_VERSION", f"{sys.version_info.major}.{sys.version_info.minor}"
+)
+IMPORT = re.compile(rf"^from {PACKAGE}(?=[. ])", re.MULTILINE)
+
+
+class CheckerError(Exception):
+    """A checker did not do its work: its reports, or their absence, mean nothing."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a checker says of a line."""
+
+    file: str
+    line: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Checker:
+    """How a checker is started, in a folder of example files, and understood."""
+
+    command: tuple[str, ...]
+    read: Callable[[str], list[Report]]
+
+
+def read_mypy(output: str) -> list[Report]:
+    found: list[dict[str, Any]] = [json.loads(line) for line in output.splitlines()]
+    return [
+        Report(each["file"], each["line"], each["message"])
+        for each in found
+        if each["severity"] == "error"
+    ]
+
+
+def read_pyright(output: str) -> list[Report]:
+    found: list[dict[str, Any]] = json.loads(output)["generalDiagnostics"]
+    return [
+        Report(
+            Path(each["file"]).name,
+            each["range"]["start"]["line"] + 1,
+            each["message"].replace("\N{NO-BREAK SPACE}", " "),
+        )
+        for each in found
+        if each["severity"] != "information"
+    ]
+
+
+def read_ty(output: str) -> list[Report]:
+    found: list[dict[str, Any]] = json.loads(output)
+    return [
+        Report(
+            each["location"]["path"],
+            each["location"]["positions"]["begin"]["line"],
+            each["description"],
+        )
+        for each in found
+    ]
+
+
+def read_pyrefly(output: str) -> list[Report]:
+    found: list[dict[str, Any]] = json.loads(output)["errors"]
+    return [Report(each["path"], each["line"], each["description"]) for each in found]
+
+
+def read_zuban(output: str) -> list[Report]:
+    *lines, summary = output.splitlines()
+    if not re.match(r"Found \d+ errors? in|Success: ", summary):
+        raise ValueError(summary)
+    found = (re.fullmatch(r"(.+?):(\d+): error: (.+)", line) for line in lines)
+    return [Report(match[1], int(match[2]), match[3]) for match in found if match]
+
+
+PYTHON = sys.executable
+ZUBAN = Path(sysconfig.get_path("scripts"), "zuban")
+ASK = {
+    "mypy": Checker(
+        (
+            *(PYTHON, "-m", "mypy", "--config-file=mypy.ini", "--output=json"),
+            *(f"--python-executable={PYTHON}", f"--python-version={PYTHON_VERSION}"),
+            ".",
+        ),
+        read_mypy,
+    ),
+    "pyright": Checker(
+        (
+            *(PYTHON, "-m", "pyright", "--project=pyrightconfig.json", "--outputjson"),
+            *(f"--pythonpath={PYTHON}", f"--pythonversion={PYTHON_VERSION}"),
+        ),
+        read_pyright,
+    ),
+    "ty": Checker(
+        (
+            *(PYTHON, "-m", "ty", "check", "--config-file=ty.toml"),
+            "--output-format=gitlab",
+            *(f"--python={PYTHON}", f"--python-version={PYTHON_VERSION}"),
+            ".",
+        ),
+        read_ty,
+    ),
+    "pyrefly": Checker(
+        (
+            *(PYTHON, "-m", "pyrefly", "check", "--config=pyrefly.toml"),
+            "--output-format=json",
+            f"--python-interpreter-path={PYTHON}",
+            f"--python-version={PYTHON_VERSION}",
+        ),
+        read_pyrefly,
+    ),
+    "zuban": Checker(
+        (
+            *(str(ZUBAN), "mypy", "--config-file=mypy.ini"),
+            *(f"--python-executable={PYTHON}", f"--python-version={PYTHON_VERSION}"),
+            ".",
+        ),
+        read_zuban,
+    ),
+}
+CONFIGURATION = ("mypy.ini", "pyrightconfig.json", "ty.toml", "pyrefly.toml")
+
+
+def ask_checkers(
+    paths: Iterable[Path],
+    checkers: Iterable[str] = CHECKERS,
+    *,
+    configuration: Path = HERE,
+    python_path: str = os.environ.get("PYTHONPATH", ""),
+) -> Mapping[str, list[Report] | CheckerError]:
+    """Start each of the checkers once, all at the same time, on copies of the files.
+
+    The copies import ``UNDER_TEST`` where the files import ``bgtasks``; checkers find
+    it as the interpreter does, in ``python_path`` or in its own environment.
+    """
+    with TemporaryDirectory() as name, ThreadPoolExecutor() as threads:
+        folder = Path(name).resolve()
+        for path in paths:
+            text = IMPORT.sub(f"from {UNDER_TEST}", path.read_text("utf-8"))
+            (folder / path.name).write_text(text, "utf-8")
+        for file in CONFIGURATION:
+            shutil.copy(configuration / file, folder)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": python_path,
+            "MYPYPATH": python_path,  # mypy and zuban do not read PYTHONPATH
+            "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",  # that there is a newer pyright
+        }
+        asked = {
+            checker: threads.submit(ask, checker, folder, environment)
+            for checker in checkers
+        }
+        return {checker: future.result() for checker, future in asked.items()}
+
+
+def ask(
+    checker: str, folder: Path, environment: Mapping[str, str]
+) -> list[Report] | CheckerError:
+    try:
+        done = subprocess.run(  # noqa: S603 (our own commands)
+            ASK[checker].command,
+            check=False,
+            capture_output=True,
+            cwd=folder,
+            encoding="utf-8",
+            env=environment,
+            timeout=300,
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        return CheckerError(f"{checker} could not be run: {exc!r}")
+    try:
+        reports = ASK[checker].read(done.stdout)
+    except (LookupError, TypeError, ValueError):
+        reports = None
+    # mypy and pyright exit with 0 after complaints about their configuration.
+    complaints = [
+        line
+        for line in done.stderr.splitlines()
+        if line and not re.match(r" ?INFO |.*\bPYTHONPATH\b", line)
+    ]
+    files = {path.name for path in folder.glob("*.py")}
+    if (
+        reports is None
+        or complaints
+        or done.returncode != bool(reports)
+        or not files.issuperset(report.file for report in reports)
+    ):
+        return CheckerError(
+            f"{checker} failed with exit code {done.returncode}:\n"
+            f"{done.stderr}{done.stdout}"
+        )
+    return reports

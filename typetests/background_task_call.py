@@ -1,0 +1,29 @@
+"""``await task()`` makes the call."""
+
+from typing import assert_type
+
+from bgtasks import BackgroundTask
+
+DOCUMENTS = "bgtasks.BackgroundTask.__call__"
+
+
+async def run(task: BackgroundTask) -> None:
+    """Call the task and await it; what its function returned is dropped."""
+    await task()
+    assert_type(await task(), None)
+
+
+async def forgotten_await(task: BackgroundTask) -> None:
+    """Without `await` nothing runs."""
+    task()  # E: not awaited
+
+
+async def no_arguments(task: BackgroundTask) -> None:
+    """The task has its arguments already."""
+    await task("ada@example.org")  # E: takes no arguments
+    await task(subject="Hi")  # E: takes no arguments
+
+
+async def no_call(task: BackgroundTask) -> None:
+    """The task itself is not awaitable: it can be run more than once."""
+    await task  # E: call it

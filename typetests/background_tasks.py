@@ -1,0 +1,184 @@
+"""The collection: what it begins with, and its options."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import assert_type
+
+from bgtasks import BackgroundTask, BackgroundTasks
+
+DOCUMENTS = "bgtasks.BackgroundTasks"
+
+
+async def send_email(to: str, *, subject: str = "Hi") -> None: ...
+
+
+async def clean_up() -> None: ...
+
+
+def rotate_logs(keep: int = 7) -> bool:
+    return keep > 0
+
+
+def empty() -> None:
+    """Most collections begin empty."""
+    assert_type(BackgroundTasks(), BackgroundTasks)
+    BackgroundTasks(None)
+
+
+def begin_with_tasks(task: BackgroundTask, tasks: BackgroundTasks) -> None:
+    """Begin with tasks, or with anything else that is callable without arguments."""
+    BackgroundTasks([task])
+    BackgroundTasks([clean_up, rotate_logs])
+    BackgroundTasks([tasks, BackgroundTasks([task], as_group=True)])
+    BackgroundTasks([lambda: send_email("ada@example.org"), partial(rotate_logs, 3)])
+    BackgroundTasks(tasks=[task])
+
+
+def any_iterable(task: BackgroundTask, many: Iterable[Callable[[], None]]) -> None:
+    """A tuple, a generator, any iterable will do."""
+    BackgroundTasks((task, clean_up))
+    BackgroundTasks(BackgroundTask(send_email, to) for to in ("ada", "alan"))
+    BackgroundTasks(many)
+
+
+def function_with_parameters() -> None:
+    """A function that needs arguments is no task until it has them."""
+    BackgroundTasks([BackgroundTask(send_email, "ada@example.org")])
+    BackgroundTasks([send_email])  # E: `to` is missing
+    BackgroundTasks([BackgroundTask(send_email, 42)])  # E: `to` is a str
+
+
+def already_called() -> None:
+    """A coroutine is no task: it could run only once, and `send_email` began."""
+    BackgroundTasks([clean_up()])  # E: already called
+
+
+def one_task(task: BackgroundTask, tasks: BackgroundTasks) -> None:
+    """A single task goes into a list."""
+    BackgroundTasks([task])
+    BackgroundTasks(task)  # E: not a list
+    BackgroundTasks(clean_up)  # E: not a list
+    BackgroundTasks(tasks)  # E: not a list
+
+
+def not_callable() -> None:
+    """Each item must be callable."""
+    BackgroundTasks([None])  # E: None cannot be called
+    BackgroundTasks("clean_up")  # E: a str is no list of tasks
+    BackgroundTasks([("clean_up",)])  # E: a tuple cannot be called
+
+
+def at_once() -> None:
+    """With `as_group`, `await tasks()` runs the tasks all at once."""
+    BackgroundTasks(as_group=True)
+    BackgroundTasks(as_group="yes")  # E: a bool
+
+
+def log_failure(task: BackgroundTask, exc: Exception) -> None: ...
+
+
+async def report_failure(task: BackgroundTask, exc: Exception) -> None: ...
+
+
+def handle_errors() -> None:
+    """`on_error` gets the task and its exception; it may be asynchronous."""
+    BackgroundTasks(on_error=log_failure)
+    BackgroundTasks(on_error=report_failure)
+    BackgroundTasks(on_error=lambda task, exc: print(task, exc))
+    BackgroundTasks(on_error=None)
+
+
+def handle_any_error() -> None:
+    """A handler that takes more than it gets is right as well."""
+
+    def log(task: object, exc: BaseException, *, level: int = 40) -> None: ...
+
+    BackgroundTasks(on_error=log)
+
+
+def wrong_error_handler() -> None:
+    """A handler must take both, in this order, and any exception."""
+
+    def without_task(exc: Exception) -> None: ...
+
+    def other_order(exc: Exception, task: BackgroundTask) -> None: ...
+
+    def value_errors(task: BackgroundTask, exc: ValueError) -> None: ...
+
+    BackgroundTasks(on_error=without_task)  # E: gets two arguments
+    BackgroundTasks(on_error=other_order)  # E: the task comes first
+    BackgroundTasks(on_error=value_errors)  # E: not every error is a ValueError
+    BackgroundTasks(on_error="log")  # E: a str cannot be called
+
+
+async def retry(task: BackgroundTask) -> None:
+    await task()
+
+
+def run_tasks_your_way() -> None:
+    """`runner` gets each task, and what it returns is awaited."""
+    BackgroundTasks(runner=retry)
+    BackgroundTasks(runner=lambda task: task())
+    BackgroundTasks(runner=None)
+
+    async def count(task: BackgroundTask) -> int:
+        await task()
+        return 1
+
+    BackgroundTasks(runner=count)
+
+
+def wrong_runner(runner: Callable[[BackgroundTask], Awaitable[None] | None]) -> None:
+    """A runner must return an awaitable, and take nothing but the task."""
+
+    def synchronous(task: BackgroundTask) -> None: ...
+
+    async def with_limit(task: BackgroundTask, seconds: float) -> None: ...
+
+    async def of_functions(function: Callable[[str], None]) -> None: ...
+
+    BackgroundTasks(runner=synchronous)  # E: None cannot be awaited
+    BackgroundTasks(runner=runner)  # E: may return None
+    BackgroundTasks(runner=with_limit)  # E: `seconds` is missing
+    BackgroundTasks(runner=of_functions)  # E: a task takes no arguments
+    BackgroundTasks(runner=lambda: clean_up())  # E: gets the task
+
+
+def options_by_name() -> None:
+    """Options have names, so that a call says what it does."""
+    BackgroundTasks([clean_up], as_group=True, on_error=log_failure, runner=retry)
+    BackgroundTasks([clean_up], True)  # E: write `as_group=True`
+    BackgroundTasks(on_eror=log_failure)  # E: no such option
+
+
+def the_list(tasks: BackgroundTasks, task: BackgroundTask) -> None:
+    """`tasks.tasks` is the list itself, in the order added."""
+    assert_type(tasks.tasks, list[BackgroundTask])
+    tasks.tasks.append(task)
+    tasks.tasks.append(clean_up)  # E: a function, not a task
+
+
+def no_single_call(tasks: BackgroundTasks) -> None:
+    """A collection is no task, though it can be one: it has no call of its own."""
+    del tasks.func  # E: many functions
+    task: BackgroundTask = tasks  # E: not a subclass
+    print(task)
+
+
+def no_length(tasks: BackgroundTasks) -> None:
+    """An empty collection must not be false, so there is no length."""
+    len(tasks.tasks)
+    len(tasks)  # E: write `len(tasks.tasks)`
+
+
+class Response:
+    def __init__(
+        self, body: str, background: Callable[[], Awaitable[None]] | None = None
+    ) -> None: ...
+
+
+def in_a_framework(tasks: BackgroundTasks) -> None:
+    """A framework needs to know no more than that it can be called and awaited."""
+    Response("Welcome", background=tasks)
+    Response("Welcome", background=tasks())  # E: already called
+    Response("Welcome", background=BackgroundTasks)  # E: the class, not a collection

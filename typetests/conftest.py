@@ -1,0 +1,140 @@
+"""Make each example, under each checker, a test of its own."""
+
+# from_parent() is not typed in pytest.
+# pyright: reportUnknownMemberType=false
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import pytest
+from typing_extensions import override
+
+from . import messages
+from ._checkers import HERE, CheckerError, Report, ask_checkers
+from ._examples import (
+    CHECKERS,
+    Example,
+    ExampleError,
+    ExampleFile,
+    find_examples,
+    is_example_file,
+    read_examples,
+)
+from ._verdicts import disagreements, outside_examples
+
+REPORTS = pytest.StashKey[Mapping[str, list[Report] | CheckerError]]()
+
+
+def pytest_collect_file(
+    file_path: Path, parent: pytest.Collector
+) -> pytest.Collector | None:
+    if file_path == messages.FILE:
+        return MessagesCollector.from_parent(parent, path=file_path)
+    if (
+        file_path.parent == HERE
+        and file_path.suffix == ".py"
+        and is_example_file(file_path)
+    ):
+        return ExampleCollector.from_parent(parent, path=file_path)
+    return None
+
+
+class DisagreementError(Exception):
+    """An example file and a checker disagree."""
+
+
+class Item(pytest.Item):
+    """A test that fails if there are problems to tell of."""
+
+    def __init__(
+        self,
+        name: str,
+        parent: pytest.Collector,
+        problems: Callable[[], Iterable[str]],
+        line: int = 1,
+    ) -> None:
+        super().__init__(name, parent)
+        self._problems = problems
+        self._line = line
+
+    @override
+    def runtest(self) -> None:
+        if problems := "\n\n".join(self._problems()):
+            raise DisagreementError(problems)
+
+    @override
+    def repr_failure(
+        self,
+        excinfo: pytest.ExceptionInfo[BaseException],
+        style: object = None,
+    ) -> str:
+        if isinstance(excinfo.value, DisagreementError | CheckerError):
+            return str(excinfo.value)
+        return str(super().repr_failure(excinfo))
+
+    @override
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, self._line - 1, self.name
+
+
+class ExampleCollector(pytest.File):
+    @override
+    def collect(self) -> Iterator[Item]:
+        try:
+            file = read_examples(self.path)
+        except ExampleError as exc:
+            raise self.CollectError(str(exc)) from exc
+        for checker in CHECKERS:
+            for example in file.examples:
+                yield Item.from_parent(
+                    self,
+                    name=f"{example.name}[{checker}]",
+                    problems=partial(self.in_example, file, example, checker),
+                    line=example.first_line,
+                )
+            yield Item.from_parent(
+                self,
+                name=f"outside_examples[{checker}]",
+                problems=partial(self.outside_examples, file, checker),
+            )
+
+    def in_example(
+        self, file: ExampleFile, example: Example, checker: str
+    ) -> Iterable[str]:
+        return disagreements(file, example, checker, reports(self.config, checker))
+
+    def outside_examples(self, file: ExampleFile, checker: str) -> Iterable[str]:
+        return outside_examples(file, checker, reports(self.config, checker))
+
+
+class MessagesCollector(pytest.File):
+    @override
+    def collect(self) -> Iterator[Item]:
+        yield Item.from_parent(
+            self, name="versions", problems=messages.different_versions
+        )
+        files = {file.path.stem: file for file in find_examples(HERE)}
+        for name in sorted(files.keys() | messages.read()):
+            problems = partial(self.different_messages, name, files.get(name))
+            yield Item.from_parent(self, name=name, problems=problems)
+
+    def different_messages(self, name: str, file: ExampleFile | None) -> Iterable[str]:
+        current: messages.Messages = {}
+        if file is not None:
+            shown = {
+                checker: reports(self.config, checker) for checker in messages.SHOWN
+            }
+            current = messages.messages_of(file, shown)
+        return messages.differences(messages.read().get(name, {}), current)
+
+
+def reports(config: pytest.Config, checker: str) -> list[Report]:
+    """Return what ``checker`` says of all files; all are asked once in a session."""
+    if REPORTS not in config.stash:
+        paths = [file.path for file in find_examples(HERE)]
+        config.stash[REPORTS] = ask_checkers(paths)
+    found = config.stash[REPORTS][checker]
+    if isinstance(found, CheckerError):
+        raise found
+    return found

@@ -1,0 +1,22 @@
+"""All at once, whatever ``as_group`` says."""
+
+from typing import assert_type
+
+from bgtasks import BackgroundTask, BackgroundTasks
+
+DOCUMENTS = "bgtasks.BackgroundTasks.run_as_group"
+
+
+async def run(tasks: BackgroundTasks) -> None:
+    """Run the tasks at once, and wait for all."""
+    assert_type(await tasks.run_as_group(), None)
+
+
+async def forgotten_await(tasks: BackgroundTasks) -> None:
+    """Without `await` nothing runs."""
+    tasks.run_as_group()  # E: not awaited
+
+
+async def no_arguments(tasks: BackgroundTasks, task: BackgroundTask) -> None:
+    """What runs was added before."""
+    await tasks.run_as_group(task)  # E: takes no arguments

@@ -1,0 +1,22 @@
+"""One after another, whatever ``as_group`` says."""
+
+from typing import assert_type
+
+from bgtasks import BackgroundTask, BackgroundTasks
+
+DOCUMENTS = "bgtasks.BackgroundTasks.run_single"
+
+
+async def run(tasks: BackgroundTasks) -> None:
+    """Run the tasks in the order added."""
+    assert_type(await tasks.run_single(), None)
+
+
+async def forgotten_await(tasks: BackgroundTasks) -> None:
+    """Without `await` nothing runs."""
+    tasks.run_single()  # E: not awaited
+
+
+async def no_arguments(tasks: BackgroundTasks, task: BackgroundTask) -> None:
+    """What runs was added before."""
+    await tasks.run_single(task)  # E: takes no arguments

@@ -1,0 +1,344 @@
+"""The suite fails when the signatures are made worse, and when it is itself wrong."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from . import messages
+from ._checkers import (
+    CONFIGURATION,
+    HERE,
+    PACKAGE,
+    UNDER_TEST,
+    CheckerError,
+    Report,
+    ask_checkers,
+)
+from ._examples import (
+    CHECKERS,
+    ExampleError,
+    ExampleFile,
+    find_examples,
+    is_example_file,
+    read_examples,
+)
+from ._verdicts import disagreements, outside_examples
+
+SMALL = '''"""A small example file."""
+
+from bgtasks import BackgroundTasks
+
+DOCUMENTS = "bgtasks.BackgroundTasks.add_task"
+
+
+def resize(width: int) -> None: ...
+
+
+def wrong_type(tasks: BackgroundTasks) -> None:
+    """The width is a number."""
+    tasks.add_task(resize, 800)
+    tasks.add_task(  # E: an int
+        resize,
+        "800",
+    )
+'''
+GOOD_CALL = "    tasks.add_task(resize, 800)\n"
+LINK = "https://github.com/astral-sh/ty/issues"
+
+Reports = Mapping[str, list[Report] | CheckerError]
+
+
+def problems_in(file: ExampleFile, found: Reports) -> dict[str, str]:
+    """Return what the suite would say, by the name of the failing test."""
+    problems: dict[str, str] = {}
+    for checker, reports in found.items():
+        if isinstance(reports, CheckerError):
+            raise reports
+        for example in file.examples:
+            text = "\n".join(disagreements(file, example, checker, reports))
+            problems[f"{example.name}[{checker}]"] = text
+        text = "\n".join(outside_examples(file, checker, reports))
+        problems[f"outside_examples[{checker}]"] = text
+    return {name: text for name, text in problems.items() if text}
+
+
+# By source file of the package, an example file of what is in it.
+SOURCES = {"_task.py": "background_task.py", "_tasks.py": "add_task.py"}
+REJECTING = ("mypy", "pyright", "ty", "pyrefly")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        pytest.param(
+            "Callable[P, object]",
+            "Callable[..., object]",
+            {
+                "wrong_type": ("mypy", "ty", "pyrefly"),
+                "missing": ("mypy", "ty", "pyrefly"),
+                "unknown": ("mypy", "ty", "pyrefly"),
+                "too_many": ("mypy", "ty", "pyrefly"),
+                "with_partial": ("pyright",),
+            },
+            id="loose parameters",
+        ),
+        pytest.param(
+            "Callable[P, object]",
+            "Callable[P, Any]",
+            {"standard_library": ("mypy",)},
+            id="Any as result",
+        ),
+        pytest.param(
+            "        /,\n        *args: P.args,",
+            "        *args: P.args,",
+            {"function_by_name": REJECTING, "parameter_called_func": REJECTING},
+            id="func has a name",
+        ),
+    ],
+)
+def test_a_worse_signature_fails(
+    old: str, new: str, expected: Mapping[str, tuple[str, ...]], tmp_path: Path
+) -> None:
+    package = tmp_path.joinpath(*UNDER_TEST.split("."))
+    original = find_spec(UNDER_TEST)
+    assert original is not None
+    assert original.origin is not None
+    shutil.copytree(Path(original.origin).parent, package)
+    for parent in package.relative_to(tmp_path).parents[:-1]:
+        (tmp_path / parent / "__init__.py").touch()
+    for source in SOURCES:
+        text = (package / source).read_text("utf-8")
+        assert text.count(old) == 1
+        (package / source).write_text(text.replace(old, new), "utf-8")
+    files = [read_examples(HERE / examples) for examples in SOURCES.values()]
+    checkers = {checker for some in expected.values() for checker in some}
+    found = ask_checkers(
+        [file.path for file in files], sorted(checkers), python_path=str(tmp_path)
+    )
+    for file in files:
+        assert problems_in(file, found).keys() >= {
+            f"{name}[{checker}]" for name, some in expected.items() for checker in some
+        }
+
+
+def small_problems(path: Path, text: str) -> dict[str, str]:
+    """Return what the suite, with ty alone, says of an example file."""
+    path /= "small.py"
+    path.write_text(text, "utf-8")
+    return problems_in(read_examples(path), ask_checkers([path], ["ty"]))
+
+
+def test_a_right_file_has_no_problems(tmp_path: Path) -> None:
+    assert small_problems(tmp_path, SMALL) == {}
+
+
+def test_an_error_without_a_mark_fails(tmp_path: Path) -> None:
+    problems = small_problems(tmp_path, SMALL.replace("  # E: an int", ""))
+    assert problems.keys() == {"wrong_type[ty]"}
+    message = problems["wrong_type[ty]"]
+    assert message.startswith("small.py:14: ty must accept this statement")
+    assert 'found `Literal["800"]`' in message
+
+
+def test_a_mark_at_a_right_statement_fails(tmp_path: Path) -> None:
+    text = SMALL.replace(GOOD_CALL, f"{GOOD_CALL[:-1]}  # E: wrong\n")
+    assert small_problems(tmp_path, text) == {
+        "wrong_type[ty]": "small.py:13: ty must reject this statement (wrong), but "
+        "accepts it:\n    tasks.add_task(resize, 800)"
+    }
+
+
+def test_an_error_outside_of_the_examples_fails(tmp_path: Path) -> None:
+    problems = small_problems(tmp_path, f"{SMALL}\n\nwidth: int = '800'\n")
+    assert problems.keys() == {"outside_examples[ty]"}
+    assert problems["outside_examples[ty]"].startswith("small.py:20: ty must report")
+
+
+def test_an_error_in_the_head_of_an_example_fails(tmp_path: Path) -> None:
+    text = SMALL.replace("(tasks: BackgroundTasks)", "(tasks: BackgroundTask)")
+    assert (
+        "small.py:11: ty must report"
+        in small_problems(tmp_path, text)["wrong_type[ty]"]
+    )
+
+
+def test_a_mended_gap_fails(tmp_path: Path) -> None:
+    text = SMALL.replace("# E: an int", f"# E(not ty, {LINK}): an int")
+    message = small_problems(tmp_path, text)["wrong_type[ty]"]
+    assert f"now rejects this statement (an int): remove the gap, {LINK}" in message
+
+
+def test_a_mended_false_error_fails(tmp_path: Path) -> None:
+    mark = f"    # E(only ty, {LINK}): takes an int\n"
+    text = SMALL.replace(GOOD_CALL, f"{mark}{GOOD_CALL}")
+    message = small_problems(tmp_path, text)["wrong_type[ty]"]
+    assert f"now accepts this statement: remove the false error, {LINK}" in message
+
+
+def test_zuban_may_accept_what_others_reject(tmp_path: Path) -> None:
+    path = tmp_path / "small.py"
+    path.write_text(SMALL, "utf-8")
+    [example] = read_examples(path).examples
+    right, wrong = example.statements
+    assert right.must_be_rejected_by("zuban") is False
+    assert wrong.must_be_rejected_by("zuban") is None
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "# E",
+        "# E:",
+        "# E (an int)",
+        "#E: an int",
+        "# E(not ty): an int",
+        "# E(not ty, issue 7): an int",
+        f"# E(not typo, {LINK}): an int",
+        f"# E(unless ty, {LINK}): an int",
+        f"# E(not ty, {LINK}, not mypy, {LINK}): an int",
+        f"# E(not ty, {LINK}; only mypy, {LINK}): an int",
+    ],
+)
+def test_an_unknown_form_of_mark_is_refused(mark: str, tmp_path: Path) -> None:
+    path = tmp_path / "small.py"
+    path.write_text(SMALL.replace("# E: an int", mark), "utf-8")
+    with pytest.raises(ExampleError, match=r"small\.py:14: .*must"):
+        read_examples(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("...\n", "...  # E: not in an example\n"),
+        (GOOD_CALL, f"    if tasks:\n    {GOOD_CALL[:-1]}  # E: not simple\n"),
+        ("        resize,\n", "        resize,  # E: a second mark\n"),
+    ],
+)
+def test_a_misplaced_mark_is_refused(old: str, new: str, tmp_path: Path) -> None:
+    path = tmp_path / "small.py"
+    assert old in SMALL
+    path.write_text(SMALL.replace(old, new, 1), "utf-8")
+    with pytest.raises(ExampleError, match=r"small\.py:\d+: a (mark|statement) must"):
+        read_examples(path)
+
+
+@pytest.mark.parametrize(
+    ("checker", "configuration"),
+    [
+        ("mypy", "mypy.ini"),
+        ("pyright", "pyrightconfig.json"),
+        ("ty", "ty.toml"),
+        ("pyrefly", "pyrefly.toml"),
+    ],
+)
+def test_a_misspelt_configuration_is_an_error(
+    checker: str, configuration: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "small.py"
+    path.write_text(SMALL, "utf-8")
+    for name in CONFIGURATION:
+        text = (HERE / name).read_text("utf-8").replace("strict", "stricht")
+        text = text.replace('all = "error"', 'al = "error"')
+        (tmp_path / name).write_text(text, "utf-8")
+    assert (tmp_path / configuration).read_text("utf-8") != (
+        HERE / configuration
+    ).read_text("utf-8")
+    found = ask_checkers([path], [checker], configuration=tmp_path)[checker]
+    assert isinstance(found, CheckerError)
+
+
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_a_package_that_is_not_found_is_noticed(checker: str, tmp_path: Path) -> None:
+    path = tmp_path / "small.py"
+    path.write_text(SMALL.replace("from bgtasks", "from bgtask"), "utf-8")
+    problems = problems_in(read_examples(path), ask_checkers([path], [checker]))
+    assert f"outside_examples[{checker}]" in problems
+
+
+def test_other_messages_than_those_written_fail() -> None:
+    none: messages.Messages = {}
+    written = {"wrong_type": {"tasks.add_task(resize)": {"mypy": ["old"]}}}
+    current = {"wrong_type": {"tasks.add_task(resize)": {"mypy": ["new"]}}}
+    assert not list(messages.differences(written, written))
+    for was, now in ((written, current), (written, none), (none, current)):
+        [problem] = messages.differences(was, now)
+        assert "is stale in wrong_type: write it anew" in problem
+
+
+def test_other_versions_than_those_written_fail(tmp_path: Path) -> None:
+    path = tmp_path / "messages.json"
+    path.write_text('{"versions": {"mypy": "0.1"}, "messages": {}}', "utf-8")
+    [problem] = messages.different_versions(path)
+    assert "write it anew" in problem
+
+
+def test_an_example_is_read_as_readers_see_it(tmp_path: Path) -> None:
+    path = tmp_path / "small.py"
+    path.write_text(SMALL, "utf-8")
+    file = read_examples(path)
+    [example] = file.examples
+    assert file.documents == "bgtasks.BackgroundTasks.add_task"
+    assert example.heading == "Wrong type"
+    assert example.prose == "The width is a number."
+    assert example.given == (
+        "from bgtasks import BackgroundTasks\n\n\ndef resize(width: int) -> None: ..."
+    )
+    assert example.accepted == "tasks.add_task(resize, 800)"
+    [rejected] = example.rejected
+    assert rejected.code == 'tasks.add_task(\n    resize,\n    "800",\n)'
+    assert example.code == f"{example.accepted}\n{rejected.code}"
+
+
+def public_objects() -> Iterator[str]:
+    module = import_module(UNDER_TEST)
+    exported: list[str] = module.__all__
+    for name in exported:
+        yield f"{PACKAGE}.{name}"
+        value: object = getattr(module, name)
+        for member in vars(value) if isinstance(value, type) else ():
+            if member == "__call__" or not member.startswith("_"):
+                yield f"{PACKAGE}.{name}.{member}"
+
+
+def test_every_public_object_has_its_examples() -> None:
+    documented = [file.documents for file in find_examples(HERE)]
+    assert sorted(documented) == sorted(public_objects())
+
+
+def test_the_suite_runs_elsewhere_and_names_what_fails(tmp_path: Path) -> None:
+    suite = tmp_path / "typetests"
+    suite.mkdir()
+    for path in HERE.iterdir():
+        is_python = path.suffix == ".py"
+        if path.stem == "is_async" or (
+            path.is_file() and not (is_python and is_example_file(path))
+        ):
+            shutil.copy(path, suite)
+    text = (suite / "is_async.py").read_text("utf-8")
+    assert text.count("  # E: it cannot be set") == 1
+    text = text.replace("  # E: it cannot be set", "")
+    (suite / "is_async.py").write_text(text, "utf-8")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "typetests/is_async.py",
+        ],
+        check=False,
+        capture_output=True,
+        cwd=tmp_path,
+        encoding="utf-8",
+    )
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    for checker in CHECKERS:
+        assert f"FAILED typetests/is_async.py::read_only[{checker}]" in done.stdout
+    assert f"{len(CHECKERS)} failed" in done.stdout
