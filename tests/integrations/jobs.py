@@ -1,0 +1,44 @@
+"""What the tests have done by workers: each call reports itself to the test."""
+
+import json
+import os
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+REPORT_TO = "BGTASKS_TESTS_REPORT_TO"  # the test's address, in the environment
+
+
+def report(function: str, /, *args: object, **kwargs: object) -> None:
+    """Report a call, and return when the test has taken note of it."""
+    host, port = os.environ[REPORT_TO].split(":")
+    call = {"name": function, "args": args, "kwargs": kwargs, "pid": os.getpid()}
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(f"{json.dumps(call)}\n".encode())
+        connection.recv(1)
+
+
+def send_email(
+    to: str, copies: Sequence[str] = (), /, *, subject: str, urgent: bool = False
+) -> None:
+    report("send_email", to, copies, subject=subject, urgent=urgent)
+
+
+def resize(path: str, width: int = 100) -> None:
+    report("resize", path, width)
+
+
+def count(number: int) -> None:
+    report("count", number)
+
+
+def hold(what: str) -> None:
+    """Report, and go on only when the test says so."""
+    report("hold", what)
+
+
+async def send_async(to: str, *, subject: str) -> None:
+    report("send_async", to, subject=subject)
+
+
+def get_nothing(*_: Any) -> None: ...  # noqa: ANN401 (anything)
