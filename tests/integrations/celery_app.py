@@ -40,7 +40,7 @@ def make_app(broker: str) -> Celery:
     app.conf.update(
         broker_options(broker),
         broker_connection_retry_on_startup=True,
-        worker_hijack_root_logger=False,
+        worker_lost_wait=1,  # seconds until a killed process counts as lost
     )
     app.task(jobs.send_email)
     app.task(jobs.resize, name="pictures.resize")
