@@ -308,6 +308,7 @@ def test_failure_while_the_run_is_cancelled_is_reported_once(
     monkeypatch.setattr(threading, "excepthook", reported.append)
 
     async def main() -> None:
+        before = len(reported)
         loop = asyncio.get_running_loop()
 
         def fail() -> None:
@@ -318,7 +319,7 @@ def test_failure_while_the_run_is_cancelled_is_reported_once(
         with pytest.raises((asyncio.CancelledError, ValueError)) as caught:
             await run
         if caught.type is not ValueError:
-            while not reported:
+            while len(reported) == before:
                 await asyncio.sleep(0)
         else:
             reported.append("raised")
