@@ -176,7 +176,7 @@ class BackgroundTasks:
                     if self._on_error is None or not isinstance(exc, Exception):
                         raise
                     await finish(self._on_error(last, exc))
-                    # Nothing starts after a cancellation, which may have come meanwhile.
+                    # Nothing starts after a cancellation: it may have come meanwhile.
                     await checkpoint_if_cancelled()
                 if task is None:
                     task = next(tasks, None)
