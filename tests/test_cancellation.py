@@ -174,6 +174,38 @@ async def test_coroutine_that_a_cancelled_plain_task_returns_does_not_warn() -> 
     gc.collect()  # a coroutine that was never awaited would warn now: an error here
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_nothing_starts_after_a_failure_that_comes_with_a_cancellation(
+    record: Record, *, is_async: bool
+) -> None:
+    reported: list[Exception] = []
+    notes: list[str] = []
+
+    def fail() -> None:
+        anyio.from_thread.run_sync(scope.cancel)
+        raise ValueError
+
+    async def fail_async() -> None:
+        scope.cancel()
+        raise ValueError
+
+    tasks = BackgroundTasks(
+        [fail_async if is_async else fail], on_error=lambda _, exc: reported.append(exc)
+    )
+    tasks.add_task(asynchronous, record)
+    with anyio.CancelScope() as scope:
+        try:
+            await tasks()
+        except anyio.get_cancelled_exc_class() as exc:
+            notes.extend(exc.__notes__)
+            raise
+
+    assert [type(exc) for exc in reported] == [ValueError]
+    assert record == []
+    assert notes == [f"Not run: {HERE}.asynchronous."]
+
+
 # By asyncio's own Task.cancel()
 
 
