@@ -15,7 +15,7 @@ from typing_extensions import Doc
 
 from ._calls import add_note
 from ._task import BackgroundTask
-from ._tasks import BackgroundTasks
+from ._tasks import BackgroundTasks, names
 
 __all__ = ["BackgroundTasksMiddleware", "current_tasks"]
 
@@ -74,8 +74,10 @@ class BackgroundTasksMiddleware:
                 await self._app(scope, receive, send)
             except BaseException as exc:
                 if tasks.tasks:
-                    names = ", ".join(task.name for task in tasks.tasks)
-                    add_note(exc, f"Not run, because the application raised: {names}.")
+                    add_note(
+                        exc,
+                        f"Not run, as the application raised: {names(tasks.tasks)}.",
+                    )
                 raise
             if tasks.tasks:
                 await tasks()

@@ -15,6 +15,7 @@ from typing_extensions import Doc, override
 from ._calls import add_note
 from ._task import BackgroundTask
 from ._tasks import BackgroundTasks as CoreTasks
+from ._tasks import names
 
 __all__ = ["BackgroundTasks", "InjectedTasks", "background_tasks"]
 
@@ -73,8 +74,7 @@ def background_tasks(
             yield tasks
         except BaseException as exc:
             if tasks.tasks:
-                names = ", ".join(task.name for task in tasks.tasks)
-                add_note(exc, f"Not run, because the request failed: {names}.")
+                add_note(exc, f"Not run, as the request failed: {names(tasks.tasks)}.")
             raise
         await tasks()
 

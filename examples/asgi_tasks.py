@@ -29,7 +29,7 @@ def audit(line: str) -> None:
 
 @quart.post("/signup")
 async def sign_up() -> dict[str, str]:
-    email = (await request.form)["email"]
+    email: str = (await request.get_json())["email"]
     current_tasks().add_task(send_welcome_email, email)
     audit(f"{email} signed up")
     return {"status": "Signup successful"}

@@ -77,7 +77,7 @@ async def response_with_list(data: UserIn) -> JSONResponse:
 
 
 @post("/register")
-async def register(data: UserIn) -> Response:
+async def register(data: UserIn) -> Response[dict[str, str]]:
     background_tasks = BackgroundTasks()
     background_tasks.add_task(
         send_email_notification, email=data.email, message="Thank you"
