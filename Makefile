@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test typetests messages api lint format check types vendor dist test-wheel build clean
+.PHONY: help demo test test-frameworks typetests messages api lint format check types vendor dist test-wheel build clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -17,11 +17,33 @@ $(READY): pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --group dev --editable .
 	touch $@
 
+# An environment for each framework, with no other framework in it. Those of APART cannot
+# be in .venv: they need other versions of what is there.
+APART := ellar esmerald ravyn
+FRAMEWORKS := asgi fastapi lilya litestar starlette $(APART)
+
+.PRECIOUS: .envs/%/ready
+.envs/%/ready: pyproject.toml | $(READY)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .envs/$*/.venv
+	$(BIN)/uv pip install --quiet --python .envs/$*/.venv/bin/python --group test --group types --group $* --editable .
+	touch $@
+
 demo: $(READY) ## Sign somebody up over HTTP, and see what runs when
 	$(BIN)/python -m examples.demo
 
 test: $(READY) ## Run the run-time tests and the typetests
-	$(BIN)/python -m pytest --ignore=tests/wheel
+	$(BIN)/python -m pytest --ignore=tests/wheel --ignore=tests/integrations
+
+test-frameworks: $(READY) $(APART:%=test-%) ## Run the integrations' tests, each in its environment
+	$(BIN)/python -m pytest tests/integrations
+
+test-%: CODE = bgtasks/$*.py examples/$*_tasks.py tests/integrations/test_$*.py
+test-%: .envs/%/ready
+	.envs/$*/.venv/bin/mypy $(CODE)
+	.envs/$*/.venv/bin/pyright --venvpath .envs/$* $(CODE)
+	.envs/$*/.venv/bin/ty check --python .envs/$*/.venv $(CODE)
+	.envs/$*/.venv/bin/pyrefly check --python-interpreter-path .envs/$*/.venv/bin/python $(CODE)
+	.envs/$*/.venv/bin/python -m pytest tests/integrations/test_$*.py
 
 typetests: $(READY) ## Ask every type checker what it accepts and rejects
 	$(BIN)/python -m pytest typetests
@@ -41,7 +63,7 @@ format: $(READY) ## Format the code, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-check: lint types test build ## All of it: what a change must pass
+check: lint types test test-frameworks build ## All of it: what a change must pass
 
 types: $(READY) ## Check the types of the code under every checker
 	$(BIN)/mypy
@@ -80,4 +102,4 @@ test-wheel: dist ## Test the wheel: under every Python there is, with the lowest
 build: test-wheel ## Make the source distribution and the wheel, in dist, and test them
 
 clean: ## Remove what make has made
-	rm -rf .venv build dist site .coverage .*_cache
+	rm -rf .venv .envs build dist site .coverage .*_cache
