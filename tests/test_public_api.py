@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .public_api import FILE, describe, exported
+from .public_api import FILE, describe, exported, missing_options
 from .snippets import ROOT
 
 REFERENCE = [
@@ -101,6 +101,28 @@ def test_a_module_without_all_is_refused(changed: Path) -> None:
 
     with pytest.raises(LookupError, match="quart exports nothing: write its __all__"):
         describe(changed)
+
+
+def test_every_option_is_passed_on_where_any_is() -> None:
+    assert missing_options() == []
+
+
+@pytest.mark.parametrize(
+    "passed_on",
+    [
+        "def tasks(*, as_group: bool, runner: object) -> None: ...\n",
+        "class Tasks:\n    def __init__(self, as_group, *, runner): ...\n",
+    ],
+)
+def test_an_option_that_is_not_passed_on_is_noticed(
+    passed_on: str, changed: Path
+) -> None:
+    (changed / "bgtasks" / "quart.py").write_text(passed_on)
+
+    (missing,) = missing_options(changed)
+
+    assert missing.startswith("bgtasks.quart.")
+    assert missing.endswith(" lacks on_error")
 
 
 @pytest.mark.skipif(not REFERENCE, reason="the reference is not written yet")
