@@ -22,8 +22,10 @@ def test_public_api_is_as_described() -> None:
 
 @pytest.fixture
 def changed(tmp_path: Path) -> Path:
-    """Another tree with the package, for a test to change."""
-    shutil.copytree(ROOT / "bgtasks", tmp_path / "bgtasks")
+    """Another tree with the core, for a test to change."""
+    (tmp_path / "bgtasks").mkdir()
+    for file in ROOT.glob("bgtasks/_*.py"):
+        shutil.copy(file, tmp_path / "bgtasks")
     return tmp_path
 
 
@@ -46,10 +48,10 @@ def test_a_change_of_the_public_api_is_seen(
 ) -> None:
     path = changed / "bgtasks" / file
     text = path.read_text("utf-8")
-    assert old in text
+    before = describe(changed)
     path.write_text(text.replace(old, new, 1), "utf-8")
 
-    assert describe(changed) != FILE.read_text("utf-8")
+    assert describe(changed) != before
 
 
 INTEGRATION = '''\
@@ -75,9 +77,10 @@ class QuartTasks(BackgroundTasks):
 
 
 def test_a_new_module_is_described_without_being_imported(changed: Path) -> None:
+    before = describe(changed)
     (changed / "bgtasks" / "quart.py").write_text(INTEGRATION + "import nowhere\n")
 
-    described = describe(changed).removeprefix(FILE.read_text("utf-8"))
+    described = describe(changed).removeprefix(before)
 
     assert described == (
         "\n"
@@ -119,7 +122,7 @@ def test_an_option_that_is_not_passed_on_is_noticed(
 ) -> None:
     (changed / "bgtasks" / "quart.py").write_text(passed_on)
 
-    (missing,) = missing_options(changed)
+    (missing,) = (each for each in missing_options(changed) if "on_error" in each)
 
     assert missing.startswith("bgtasks.quart.")
     assert missing.endswith(" lacks on_error")
