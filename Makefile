@@ -91,6 +91,7 @@ vendor: ## Copy the core into another package: DEST=path/to/package/_vendor/bgta
 	@printf '%s\n' $(COPIED) LICENSE >> "$(DEST)/ORIGIN"
 
 dist: $(READY) ## Make the source distribution and the wheel, in dist, and check them
+	@test -z "$$TAG" || test "$$TAG" = "v$$($(BIN)/hatchling version)" || { echo "the tag $$TAG is not the version: set __version__ in bgtasks/__init__.py, or tag v$$($(BIN)/hatchling version)" >&2; exit 2; }
 	rm -rf dist
 	$(BIN)/hatchling build
 	$(BIN)/twine check --strict dist/*
