@@ -1,15 +1,28 @@
 import os
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from .processes import RedisServer, Reports, listening
 
+# `make test-frameworks` runs these in environments of their own.
+APART = ["ellar", "esmerald", "ravyn"]
+collect_ignore = [f"test_{name}.py" for name in APART if find_spec(name) is None]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the test, and the tasks that write files, a directory of their own."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
 
 @pytest.fixture
 def reports(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reports]:
+    """Listen to the functions that workers call."""
     with listening() as reports:
         for name, value in reports.environment.items():
             monkeypatch.setenv(name, value)
