@@ -69,14 +69,16 @@ def find(app: Celery, task: BackgroundTask) -> Callable[..., object]:
     application: Any = app  # Celery has no types, and celery-types is not everywhere
     task_class: Any = Task
     func: Any = task.func
+    name = task.name
     known: dict[str, Any] = application.tasks
     if isinstance(func, task_class):
-        found = known.get(func.name)
+        name = func.name
+        found = known.get(name)
     else:
         found = next((each for each in [*known.values()] if runs(each, func)), None)
     if found is None:
         msg = (
-            f"{task.name} is not registered with the Celery app {application.main!r}: "
+            f"{name} is not registered with the Celery app {application.main!r}: "
             "write app.task(send_email) in a module that its workers import, and then "
             "add_task(send_email, ...); a lambda, a closure or a method cannot be sent"
         )
@@ -86,7 +88,7 @@ def find(app: Celery, task: BackgroundTask) -> Callable[..., object]:
         unwrap(found)
     ):
         msg = (
-            f"{task.name} is an async function, which a Celery worker calls but does "
+            f"{name} is an async function, which a Celery worker calls but does "
             "not await, so that it would never run: register a plain function, which "
             "may use asyncio.run(), or use taskiq"
         )

@@ -1,23 +1,26 @@
 """The Celery application of the tests: ``make_app``, and ``app`` for the workers."""
 
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 import os
+from functools import partial
 from pathlib import Path
 
 from celery import Celery
-from typing_extensions import override
 
 from . import jobs
 
-BROKER = "BGTASKS_TESTS_BROKER"
+BROKER = "BGTASKS_TESTS_BROKER"  # its address, in the environment
 
 
-def broker_options(broker: str) -> dict[str, object]:
+def options_of(broker: str) -> dict[str, object]:
     if broker.startswith("redis:"):
         return {
             "broker_url": broker,
             "broker_transport_options": {
-                # When the worker that has a message is dead, another gets it, if it has
-                # not been acknowledged for so long, which is looked up so often.
+                "max_retries": 0,  # of connecting
+                # A message that is not acknowledged for so long is delivered again; it
+                # is looked for so often.
                 "visibility_timeout": 2,
                 "unacked_restore_interval": 1,
                 "unacked_restore_throttle": 1,
@@ -38,15 +41,19 @@ def broker_options(broker: str) -> dict[str, object]:
 def make_app(broker: str) -> Celery:
     app = Celery("tests", set_as_current=False)
     app.conf.update(
-        broker_options(broker),
+        options_of(broker),
         broker_connection_retry_on_startup=True,
-        worker_lost_wait=1,  # seconds until a killed process counts as lost
+        worker_lost_wait=1,  # seconds until a process that was killed counts as lost
     )
-    app.task(jobs.send_email)
-    app.task(jobs.resize, name="pictures.resize")
-    app.task(jobs.count)
-    app.task(jobs.hold, acks_late=True, reject_on_worker_lost=True)
-    app.task(jobs.send_async)
+    # Not shared, as by default, with all other applications of this process.
+    task: partial[object] = partial(app.task, shared=False)
+    task(jobs.send_email)
+    task(jobs.resize, name="pictures.resize")
+    task(jobs.count)
+    task(jobs.print_safely, acks_late=True, reject_on_worker_lost=True)
+    task(jobs.print_once)
+    task(jobs.send_async)
+    task(jobs.archive)
     return app
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import socket
 from collections.abc import Sequence
-from typing import Any
 
 REPORT_TO = "BGTASKS_TESTS_REPORT_TO"  # the test's address, in the environment
 
@@ -32,13 +31,17 @@ def count(number: int) -> None:
     report("count", number)
 
 
-def hold(what: str) -> None:
-    """Report, and go on only when the test says so."""
-    report("hold", what)
+def print_safely(page: str) -> None:
+    report("print_safely", page)
+
+
+def print_once(page: str) -> None:
+    report("print_once", page)
 
 
 async def send_async(to: str, *, subject: str) -> None:
     report("send_async", to, subject=subject)
 
 
-def get_nothing(*_: Any) -> None: ...  # noqa: ANN401 (anything)
+def archive(letter: object) -> None:
+    report("archive")

@@ -9,7 +9,7 @@ import socketserver
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -74,7 +74,7 @@ class Handler(socketserver.StreamRequestHandler):
 
 
 @contextmanager
-def listening() -> Iterator[Reports]:
+def listening() -> Generator[Reports]:
     with Reports() as reports:
         thread = threading.Thread(target=reports.serve_forever, args=[0.05])
         thread.start()
@@ -93,7 +93,7 @@ def running(
     environment: Mapping[str, str],
     until: str | None = None,
     python: str = sys.executable,
-) -> Iterator[subprocess.Popen[bytes]]:
+) -> Generator[subprocess.Popen[bytes]]:
     """Run ``python -m command``, with all that it starts, for as long as needed.
 
     With ``until``, begin when it has printed that.
@@ -112,7 +112,7 @@ def running(
 @contextmanager
 def process_group(
     command: list[str], output: Any, environment: Mapping[str, str]
-) -> Iterator[subprocess.Popen[bytes]]:
+) -> Generator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -169,7 +169,7 @@ class RedisServer:
         log.write_bytes(b"")
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [  # noqa: S607 (where it is installed differs)
+                [
                     *("redis-server", "--bind", "127.0.0.1", "--port", f"{self.port}"),
                     *("--dir", str(self.folder), "--save", "", "--appendonly", "yes"),
                 ],
