@@ -19,7 +19,7 @@ from typing_extensions import override
 from .jobs import REPORT_TO
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE = 60  # seconds until a test gives up on a process
+PATIENCE = 45  # seconds until a test gives up on a process
 
 
 class Call(NamedTuple):

@@ -1,0 +1,62 @@
+"""The taskiq brokers of the tests: ``make_broker``, and ``broker`` for the workers."""
+
+import os
+from collections.abc import Callable, Sequence
+
+from taskiq import AsyncBroker, ZeroMQBroker
+from taskiq_redis import ListQueueBroker, RedisStreamBroker
+
+from .jobs import report
+
+BROKER = "BGTASKS_TESTS_TASKIQ_BROKER"  # its address, in the environment
+
+
+# Of its own: taskiq renames the functions that are registered with it.
+
+
+def send_email(
+    to: str, copies: Sequence[str] = (), /, *, subject: str, urgent: bool = False
+) -> None:
+    report("send_email", to, copies, subject=subject, urgent=urgent)
+
+
+async def resize(path: str, width: int = 100) -> None:
+    report("resize", path, width)
+
+
+def count(number: int) -> None:
+    report("count", number)
+
+
+def print_page(page: str) -> None:
+    report("print_page", page)
+
+
+def archive(letter: object) -> None:
+    report("archive")
+
+
+def make_broker(address: str, socket_timeout: float | None = None) -> AsyncBroker:
+    kind, _, url = address.partition("+")
+    broker: AsyncBroker
+    match kind:
+        case "zeromq":
+            broker = ZeroMQBroker(url, url)
+        case "list":
+            broker = ListQueueBroker(url, socket_timeout=socket_timeout)
+        case _:
+            # What is not acknowledged for 0.1 s is given to another worker.
+            broker = RedisStreamBroker(
+                url, idle_timeout=100, socket_timeout=socket_timeout
+            )
+    functions: list[Callable[..., object]] = [
+        *(send_email, resize, count, print_page, archive)
+    ]
+    for function in functions:
+        name = function.__name__.partition("__")[0]  # without what taskiq appends
+        broker.register_task(function, task_name=name)
+    return broker
+
+
+if BROKER in os.environ:
+    broker = make_broker(os.environ[BROKER])

@@ -1,0 +1,394 @@
+"""taskiq: calls sent to real workers, over ZeroMQ and over Redis."""
+
+import os
+import socket
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import anyio
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+from taskiq import (
+    AsyncBroker,
+    InMemoryBroker,
+    SendTaskError,
+    ZeroMQBroker,
+    async_shared_broker,
+)
+from taskiq.message import BrokerMessage
+from typing_extensions import override
+
+from bgtasks import BackgroundTask, BackgroundTasks
+from bgtasks.taskiq import taskiq_runner
+
+from . import taskiq_app as jobs
+from .processes import RedisServer, Reports, free_port, kill_group, running
+from .taskiq_app import BROKER, make_broker
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Outbox(InMemoryBroker):
+    """A broker that keeps what is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[BrokerMessage] = []
+
+    @override
+    async def kick(self, message: BrokerMessage) -> None:
+        self.sent.append(message)
+
+
+@pytest.fixture
+def outbox() -> Outbox:
+    return Outbox()
+
+
+@asynccontextmanager
+async def started(broker: AsyncBroker) -> AsyncGenerator[AsyncBroker]:
+    await broker.startup()
+    try:
+        yield broker
+    finally:
+        await broker.shutdown()
+        if isinstance(broker, ZeroMQBroker):  # whose shutdown leaves these open
+            broker.socket.close()
+            broker.context.term()
+
+
+Worker = Callable[[str], AbstractContextManager[Popen[bytes]]]
+
+
+@pytest.fixture
+def worker(folder: Path) -> Worker:
+    def run(address: str) -> AbstractContextManager[Popen[bytes]]:
+        return running(
+            *("taskiq", "worker", "tests.integrations.taskiq_app:broker"),
+            *("--workers", "1"),
+            log=folder / "worker.log",
+            environment={BROKER: address},
+        )
+
+    return run
+
+
+@pytest.fixture(params=["zeromq", "list", "stream"])
+def address(request: pytest.FixtureRequest) -> str:
+    if request.param == "zeromq":
+        return f"zeromq+tcp://127.0.0.1:{free_port()}"
+    redis: RedisServer = request.getfixturevalue("redis")
+    return f"{request.param}+{redis.url}"
+
+
+async def send(broker: AsyncBroker, func: Callable[..., object], /, *args: Any) -> None:
+    """Send one call, which nobody has checked."""
+    await BackgroundTasks([BackgroundTask(func, *args)], runner=taskiq_runner(broker))()
+
+
+async def worker_is_ready(broker: AsyncBroker, reports: Reports) -> None:
+    """Send calls until one arrives: ZeroMQ drops what nobody listens to yet."""
+    with anyio.fail_after(60):
+        while reports.calls.empty():
+            await send(broker, jobs.count, -1)
+            await anyio.sleep(0.1)
+
+
+# Calls arrive
+
+
+@pytest.mark.parametrize("as_group", [False, True], ids=["single", "group"])
+async def test_call_arrives_once_in_another_process_with_equal_arguments(
+    *, as_group: bool, address: str, worker: Worker, reports: Reports
+) -> None:
+    async with started(make_broker(address)) as broker:
+        tasks = BackgroundTasks(as_group=as_group, runner=taskiq_runner(broker))
+        tasks.add_task(jobs.send_email, "ada", ["alan"], subject="Hi", urgent=True)
+        tasks.add_task(jobs.send_email, "eve", subject="Ho")
+        resize = broker.find_task("resize")
+        assert resize
+        tasks.add_task(resize, "a.png", width=3)
+        with worker(address):
+            await worker_is_ready(broker, reports)
+            await tasks()
+            calls = [await anyio.to_thread.run_sync(reports.next) for _ in range(4)]
+            while calls[-1].args != [-2]:
+                await send(broker, jobs.count, -2)
+                calls.append(await anyio.to_thread.run_sync(reports.next))
+
+    arrived = [call for call in calls if call.name != "count"]
+    assert sorted(call[:3] for call in arrived) == [
+        ("resize", ["a.png", 3], {}),
+        ("send_email", ["ada", ["alan"]], {"subject": "Hi", "urgent": True}),
+        ("send_email", ["eve", []], {"subject": "Ho", "urgent": False}),
+    ]
+    assert os.getpid() not in {call.pid for call in calls}
+
+
+async def test_redis_stream_gives_the_task_of_a_killed_worker_to_another(
+    redis: RedisServer, worker: Worker, reports: Reports
+) -> None:
+    address = f"stream+{redis.url}"
+    reports.hold("print_page")
+    async with started(make_broker(address)) as broker:
+        await send(broker, jobs.print_page, "page 1")
+        with worker(address) as process:
+            first = await anyio.to_thread.run_sync(reports.next)
+            kill_group(process)
+        # A worker looks for such messages only after it has got another one.
+        await send(broker, jobs.count, 1)
+        with worker(address):
+            following = [await anyio.to_thread.run_sync(reports.next) for _ in "ab"]
+
+    (again,) = (call for call in following if call.name == "print_page")
+    assert again.args == first.args == ["page 1"]
+    assert again.pid != first.pid
+
+
+async def test_redis_list_loses_the_task_of_a_killed_worker(
+    redis: RedisServer, worker: Worker, reports: Reports
+) -> None:
+    address = f"list+{redis.url}"
+    reports.hold("print_page")
+    async with started(make_broker(address)) as broker:
+        await send(broker, jobs.print_page, "page 1")
+        with worker(address) as process:
+            first = await anyio.to_thread.run_sync(reports.next)
+            kill_group(process)
+        await send(broker, jobs.count, 1)
+        with worker(address):
+            following = await anyio.to_thread.run_sync(reports.next)
+
+    assert (first.name, following.name) == ("print_page", "count")
+
+
+@pytest.mark.parametrize("as_group", [False, True], ids=["single", "group"])
+async def test_fallback_loses_none_of_1000_tasks_when_the_broker_stops_half_way(
+    *, as_group: bool, redis: RedisServer, worker: Worker, reports: Reports
+) -> None:
+    address = f"list+{redis.url}"
+    sent = 0
+
+    async with started(make_broker(address)) as broker:
+        send = taskiq_runner(broker)
+
+        async def send_or_run_here(task: BackgroundTask) -> None:
+            nonlocal sent
+            try:
+                await send(task)
+            except SendTaskError:
+                await task()
+            else:
+                sent += 1
+                if sent == 500:
+                    await anyio.to_thread.run_sync(redis.stop)
+
+        tasks = BackgroundTasks(as_group=as_group, runner=send_or_run_here)
+        for number in range(1000):
+            tasks.add_task(jobs.count, number)
+        await tasks()
+
+    here = [reports.next() for _ in range(reports.calls.qsize())]
+    redis.start()
+    with worker(address):
+        there = [await anyio.to_thread.run_sync(reports.next) for _ in range(sent)]
+
+    assert {call.pid for call in here} == {os.getpid()}
+    assert os.getpid() not in {call.pid for call in there}
+    times = Counter(call.args[0] for call in [*here, *there])
+    assert times.keys() == {*range(1000)}
+    assert sent >= 500
+    if not as_group:
+        assert set(times.values()) == {1}
+        assert sent == 500
+
+
+# Sending
+
+
+@pytest.fixture
+def silent_broker() -> Iterator[str]:
+    """Give the address of a server that accepts connections, and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"list+redis://127.0.0.1:{server.getsockname()[1]}/0"
+
+
+async def test_event_loop_goes_on_while_a_slow_broker_is_waited_for(
+    silent_broker: str,
+) -> None:
+    gaps: list[float] = []
+
+    async def tick() -> None:
+        while True:
+            before = time.monotonic()
+            await anyio.sleep(0.01)
+            gaps.append(time.monotonic() - before)
+
+    begin = end = time.monotonic()
+    async with (
+        started(make_broker(silent_broker, socket_timeout=0.6)) as broker,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(tick)
+        with pytest.raises(SendTaskError):
+            await taskiq_runner(broker)(BackgroundTask(jobs.count, 1))
+        end = time.monotonic()
+        group.cancel_scope.cancel()
+
+    assert end - begin > 0.6
+    assert max(gaps) < (end - begin) / 2
+
+
+async def test_without_on_error_the_caller_hears_that_the_broker_is_down() -> None:
+    async with started(make_broker("list+redis://127.0.0.1:1/0")) as broker:
+        tasks = BackgroundTasks(runner=taskiq_runner(broker))
+        tasks.add_task(jobs.archive, "secret")
+        tasks.add_task(jobs.count, 1)
+
+        with pytest.raises(SendTaskError) as caught:
+            await tasks()
+
+    assert isinstance(caught.value.__cause__, RedisConnectionError)
+    first, second = caught.value.__notes__
+    assert first.startswith("At background task 1 of 2, tests.integrations.taskiq_app.")
+    assert second.startswith("Not run: tests.integrations.taskiq_app.count")
+
+
+@pytest.mark.parametrize("as_group", [False, True], ids=["single", "group"])
+async def test_on_error_hears_of_each_task_that_was_not_sent(*, as_group: bool) -> None:
+    heard: list[tuple[object, type[Exception]]] = []
+    async with started(make_broker("list+redis://127.0.0.1:1/0")) as broker:
+        tasks = BackgroundTasks(
+            as_group=as_group,
+            on_error=lambda task, exc: heard.append((task.args[0], type(exc))),
+            runner=taskiq_runner(broker),
+        )
+        tasks.add_task(jobs.count, 1)
+        tasks.add_task(jobs.count, 2)
+
+        await tasks()
+
+    assert sorted(heard, key=str) == [(1, SendTaskError), (2, SendTaskError)]
+
+
+async def test_labels_are_added_to_those_of_the_registration(outbox: Outbox) -> None:
+    def stamp(letter: int) -> None: ...
+
+    outbox.register_task(stamp, priority=1, colour="red")
+    tasks = BackgroundTasks(runner=taskiq_runner(outbox, priority=2))
+    tasks.add_task(stamp, 1)
+    await tasks()
+    await send(outbox, stamp, 1)
+
+    assert [message.labels for message in outbox.sent] == [
+        {"priority": "2", "colour": "red"},
+        {"priority": "1", "colour": "red"},
+    ]
+
+
+async def test_shared_task_is_sent_and_keeps_its_own_labels(outbox: Outbox) -> None:
+    def stamp(letter: int) -> None: ...
+
+    shared = async_shared_broker.register_task(stamp, task_name="shared", colour="red")
+    try:
+        tasks = BackgroundTasks(runner=taskiq_runner(outbox, colour="blue"))
+        tasks.add_task(stamp, 1)
+        tasks.add_task(shared, 1)
+        await tasks()
+    finally:
+        del async_shared_broker.global_task_registry["shared"]
+
+    assert [message.labels["colour"] for message in outbox.sent] == ["blue", "blue"]
+    assert shared.labels == {"colour": "red"}
+
+
+# How a function's task is found
+
+
+class Mailer:
+    def send(self, to: str) -> None: ...
+
+
+def make_closure() -> Callable[[str], None]:
+    server = Mailer()
+
+    def send_through_server(to: str) -> None:
+        server.send(to)
+
+    return send_through_server
+
+
+def unknown(to: str) -> None: ...
+
+
+nameless: Callable[[str], None] = lambda to: unknown(to)  # noqa: E731 (the case)
+
+
+@pytest.mark.parametrize(
+    ("func", "name"),
+    [
+        (unknown, "tests.integrations.test_taskiq.unknown"),
+        (nameless, "tests.integrations.test_taskiq.<lambda>"),
+        (make_closure(), "make_closure.<locals>.send_through_server"),
+        (Mailer().send, "tests.integrations.test_taskiq.Mailer.send"),
+        (partial(unknown, "ada"), "tests.integrations.test_taskiq.unknown"),
+    ],
+    ids=["function", "lambda", "closure", "method", "partial"],
+)
+async def test_function_that_the_broker_does_not_know_is_refused(
+    func: Callable[..., object], name: str, outbox: Outbox
+) -> None:
+    with pytest.raises(LookupError) as caught:
+        await send(outbox, func, "ada")
+
+    message = str(caught.value)
+    assert name in message
+    assert "is not registered with the Outbox: write broker.register_task(" in message
+    assert outbox.sent == []
+
+
+async def test_task_of_another_broker_is_refused(outbox: Outbox) -> None:
+    def stamp(letter: int) -> None: ...
+
+    task = Outbox().register_task(stamp)
+
+    with pytest.raises(LookupError, match="is not registered with the Outbox"):
+        await send(outbox, task, 1)
+
+
+# Arguments
+
+
+async def test_error_of_the_serializer_is_noted_with_the_task_but_no_value(
+    outbox: Outbox,
+) -> None:
+    class Letter:
+        @override
+        def __repr__(self) -> str:
+            return "Letter to ada@example.org"
+
+    def archive(letter: object) -> None: ...
+
+    outbox.register_task(archive)
+    tasks = BackgroundTasks(runner=taskiq_runner(outbox))
+    tasks.add_task(archive, Letter())
+
+    with pytest.raises(SendTaskError) as caught:
+        await tasks()
+
+    (note,) = caught.value.__notes__
+    assert note.startswith("At background task 1 of 1, tests.integrations.test_taskiq.")
+    assert "archive" in note
+    assert "ada@example.org" not in f"{caught.value} {caught.value.__cause__} {note}"
+    assert outbox.sent == []
