@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-frameworks typetests messages api lint format check types vendor dist test-wheel build clean
+.PHONY: help demo demo-celery test test-frameworks test-engines test-arq types-celery typetests messages api lint format check types vendor dist test-wheel build clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -31,11 +31,30 @@ FRAMEWORKS := asgi fastapi lilya litestar starlette $(APART)
 demo: $(READY) ## Sign somebody up over HTTP, and see what runs when
 	$(BIN)/python -m examples.demo
 
+demo-celery: $(READY) ## The same, with the tasks done by a Celery worker [REDIS_URL=redis://...]
+	$(BIN)/python -m examples.demo_celery
+
 test: $(READY) ## Run the run-time tests and the typetests
 	$(BIN)/python -m pytest --ignore=tests/wheel --ignore=tests/integrations
 
+ENGINES := $(addprefix tests/integrations/test_,celery.py demo_celery.py engines.py taskiq.py)
+
 test-frameworks: $(READY) $(APART:%=test-%) ## Run the integrations' tests, each in its environment
-	$(BIN)/python -m pytest tests/integrations
+	$(BIN)/python -m pytest tests/integrations $(ENGINES:%=--ignore=%)
+
+test-engines: $(READY) test-arq types-celery ## Run the engines' tests: workers killed, brokers stopped
+	$(BIN)/python -m pytest $(ENGINES)
+
+test-arq: .envs/arq/ready
+	.envs/arq/.venv/bin/mypy tests/integrations/test_arq.py
+	.envs/arq/.venv/bin/python -m pytest tests/integrations/test_arq.py
+
+# With the types that .venv does not have.
+types-celery: .envs/celery-types/ready
+	.envs/celery-types/.venv/bin/mypy bgtasks/celery.py
+	.envs/celery-types/.venv/bin/pyright --venvpath .envs/celery-types bgtasks/celery.py
+	.envs/celery-types/.venv/bin/ty check --python .envs/celery-types/.venv bgtasks/celery.py
+	.envs/celery-types/.venv/bin/pyrefly check --python-interpreter-path .envs/celery-types/.venv/bin/python bgtasks/celery.py
 
 test-%: CODE = bgtasks/$*.py examples/$*_tasks.py tests/integrations/test_$*.py
 test-%: .envs/%/ready
@@ -63,7 +82,7 @@ format: $(READY) ## Format the code, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-check: lint types test test-frameworks build ## All of it: what a change must pass
+check: lint types test test-frameworks test-engines build ## All of it: what a change must pass
 
 types: $(READY) ## Check the types of the code under every checker
 	$(BIN)/mypy

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import re
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -31,6 +32,8 @@ CRM = os.environ.get("SIGNUP_CRM", "127.0.0.1:8100")
 
 EMAIL_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 EXPECTED = '{"name": "Ada", "email": "ada@example.org"}'
+
+Runner = Callable[[BackgroundTask], Awaitable[None]]
 
 log = logging.getLogger("signup")
 
@@ -83,7 +86,7 @@ def refuse(reason: str) -> JSONResponse:
     return JSONResponse({"error": f"{reason}: send {EXPECTED}"}, status_code=400)
 
 
-async def sign_up(request: Request) -> Response:
+async def sign_up(request: Request, runner: Runner = run_logged) -> Response:
     try:
         body = await request.json()
     except ValueError:
@@ -95,7 +98,7 @@ async def sign_up(request: Request) -> Response:
         case _:
             return refuse("a name and an email are needed, both strings")
 
-    tasks = BackgroundTasks(on_error=report, runner=run_logged)
+    tasks = BackgroundTasks(on_error=report, runner=runner)
     tasks.add_task(send_welcome_email, email, name=name)
     tasks.add_task(notify_crm, email)
     tasks.add_task(append_to_audit_log, email)

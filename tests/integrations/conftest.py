@@ -8,8 +8,8 @@ import pytest
 
 from .processes import RedisServer, Reports, listening
 
-# `make test-frameworks` runs these in environments of their own.
-APART = ["ellar", "esmerald", "ravyn"]
+# `make check` runs these in environments of their own.
+APART = ["arq", "ellar", "esmerald", "ravyn"]
 collect_ignore = [f"test_{name}.py" for name in APART if find_spec(name) is None]
 
 

@@ -124,17 +124,17 @@ async def test_call_arrives_once_in_another_process_with_equal_arguments(
     tasks.add_task(registered["pictures.resize"], "a.png", width=3)
 
     await tasks()
-    await send(app, jobs.count, 1)
     with worker(broker):
-        calls = [await anyio.to_thread.run_sync(reports.next) for _ in range(4)]
+        calls = [await anyio.to_thread.run_sync(reports.next) for _ in range(3)]
+        await send(app, jobs.count, 1)
+        last = await anyio.to_thread.run_sync(reports.next)
 
     assert sorted(call[:3] for call in calls) == [
-        ("count", [1], {}),
         ("resize", ["a.png", 3], {}),
         ("send_email", ["ada", ["alan", "bob"]], {"subject": "Hi", "urgent": True}),
         ("send_email", ["eve", []], {"subject": "Ho", "urgent": False}),
     ]
-    assert calls[-1].name == "count", "nothing came twice before it"
+    assert last.name == "count", "nothing came twice before it"
     assert os.getpid() not in {call.pid for call in calls}
 
 
@@ -176,10 +176,10 @@ async def test_what_was_killed_in_mid_task_is_lost_by_default(
 ) -> None:
     reports.hold("print_once")
     await send(app, jobs.print_once, "page 1")
-    await send(app, jobs.count, 1)
 
     with worker(broker):
         first = await anyio.to_thread.run_sync(reports.next)
+        await send(app, jobs.count, 1)
         os.kill(first.pid, signal.SIGKILL)
         following = await anyio.to_thread.run_sync(reports.next)
 

@@ -1,0 +1,38 @@
+"""Calls that Celery workers make, checked as those made here."""
+
+from celery import Celery  # pyright: ignore[reportMissingTypeStubs]
+
+from bgtasks import BackgroundTasks
+from bgtasks.celery import celery_runner
+
+DOCUMENTS = "bgtasks.celery.celery_runner"
+
+
+def resize(path: str, width: int, height: int | None = None) -> None: ...
+
+
+def send_email(to: str, *, subject: str) -> None: ...
+
+
+def checked(app: Celery) -> None:
+    """A call is checked against the function, wherever it will be made."""
+    tasks = BackgroundTasks(runner=celery_runner(app))
+    tasks.add_task(send_email, "ada@example.org", subject="Hi")
+    tasks.add_task(resize, "portrait.png", 800)
+    tasks.add_task(resize, "portrait.png", "800")  # E: the width is an int
+    tasks.add_task(resize, "portrait.png")  # E: `width` is missing
+    tasks.add_task(resize, "portrait.png", 800, 600, 3)  # E: too many
+    tasks.add_task(send_email, "ada@example.org", subjet="Hi")  # E: no `subjet`
+
+
+def options(app: Celery) -> None:
+    """Options are those of Celery's `apply_async`, each by its name."""
+    BackgroundTasks(runner=celery_runner(app, queue="mails", retry=False))
+    BackgroundTasks(runner=celery_runner(app, "mails"))  # E: write `queue="mails"`
+
+
+def not_called(app: Celery) -> None:
+    """`celery_runner` makes a runner of an application; it is none itself."""
+    BackgroundTasks(runner=celery_runner(app))
+    BackgroundTasks(runner=celery_runner)  # E: of which application?
+    BackgroundTasks(runner=celery_runner())  # E: of which application?
