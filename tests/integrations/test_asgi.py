@@ -176,8 +176,7 @@ def quart_app() -> Any:
 
     @app.websocket("/")
     async def websocket() -> None:
-        await quart_websocket.accept()
-        helper(await quart_websocket.receive())
+        helper(str(await quart_websocket.receive()))
 
     return BackgroundTasksMiddleware(app)
 
