@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-frameworks typetests messages lint format check types vendor build clean
+.PHONY: help demo test test-frameworks typetests messages api lint format check types vendor dist test-wheel build clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -22,6 +22,7 @@ $(READY): pyproject.toml
 APART := ellar esmerald ravyn
 FRAMEWORKS := asgi fastapi lilya litestar starlette $(APART)
 
+.PRECIOUS: .envs/%/ready
 .envs/%/ready: pyproject.toml | $(READY)
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .envs/$*/.venv
 	$(BIN)/uv pip install --quiet --python .envs/$*/.venv/bin/python --group test --group types --group $* --editable .
@@ -31,10 +32,10 @@ demo: $(READY) ## Sign somebody up over HTTP, and see what runs when
 	$(BIN)/python -m examples.demo
 
 test: $(READY) ## Run the run-time tests and the typetests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/wheel --ignore=tests/integrations
 
 test-frameworks: $(READY) $(APART:%=test-%) ## Run the integrations' tests, each in its environment
-	$(BIN)/python -m pytest tests/integrations typetests/integrations
+	$(BIN)/python -m pytest tests/integrations
 
 test-%: CODE = bgtasks/$*.py examples/$*_tasks.py tests/integrations/test_$*.py
 test-%: .envs/%/ready
@@ -42,7 +43,7 @@ test-%: .envs/%/ready
 	.envs/$*/.venv/bin/pyright --venvpath .envs/$* $(CODE)
 	.envs/$*/.venv/bin/ty check --python .envs/$*/.venv $(CODE)
 	.envs/$*/.venv/bin/pyrefly check --python-interpreter-path .envs/$*/.venv/bin/python $(CODE)
-	.envs/$*/.venv/bin/python -m pytest tests/integrations/test_$*.py typetests/integrations/$*.py
+	.envs/$*/.venv/bin/python -m pytest tests/integrations/test_$*.py
 
 typetests: $(READY) ## Ask every type checker what it accepts and rejects
 	$(BIN)/python -m pytest typetests
@@ -50,15 +51,19 @@ typetests: $(READY) ## Ask every type checker what it accepts and rejects
 messages: $(READY) ## Write the checkers' messages beside the typetests anew
 	$(BIN)/python -m typetests.messages
 
-lint: $(READY) ## Check style and format
+api: $(READY) ## Write the description of the public API anew
+	$(BIN)/python -m tests.public_api
+
+lint: $(READY) ## Check style, format, and which file imports which
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo --no-cache
 
 format: $(READY) ## Format the code, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-check: lint types test ## All of it: what a change must pass
+check: lint types test test-frameworks build ## All of it: what a change must pass
 
 types: $(READY) ## Check the types of the code under every checker
 	$(BIN)/mypy
@@ -66,14 +71,35 @@ types: $(READY) ## Check the types of the code under every checker
 	$(BIN)/ty check
 	$(BIN)/pyrefly check
 
-vendor: ## Copy the core into another package: DEST=path/to/package/_vendor/bgtasks
-	@test -n "$(DEST)" || { echo "vendor copies the core to DEST: write make vendor DEST=path/to/your/package/_vendor/bgtasks" >&2; exit 2; }
-	mkdir -p "$(DEST)"
-	cp bgtasks/_*.py bgtasks/py.typed LICENSE "$(DEST)/"
-	@sed -n 's/^__version__ = "\(.*\)"/bgtasks \1, copied by its make vendor, unchanged/p' bgtasks/__init__.py > "$(DEST)/ORIGIN"
+# The files in bgtasks that are not the core.
+COMMA := ,
+INTEGRATIONS := $(patsubst bgtasks/%.py,%,$(wildcard bgtasks/[a-z]*.py))
+WANTED := $(subst $(COMMA), ,$(WITH))
+UNKNOWN := $(filter-out $(INTEGRATIONS),$(WANTED))
+COPIED := $(notdir $(wildcard bgtasks/_*.py)) py.typed $(WANTED:=.py)
 
-build: $(READY) ## Make the source distribution and the wheel, in dist
+vendor: ## Copy the core into another package: DEST=path/to/package/_vendor/bgtasks [WITH=starlette,fastapi]
+	@test -n "$(DEST)" || { echo "vendor copies the core to DEST: write make vendor DEST=path/to/your/package/_vendor/bgtasks" >&2; exit 2; }
+	@test -z "$(UNKNOWN)" || { echo "there is no $(UNKNOWN) in bgtasks: write WITH= with some of $(INTEGRATIONS), or leave it out" >&2; exit 2; }
+	@test -e "$(DEST)/ORIGIN" || test -z "$$(ls -A "$(DEST)" 2>/dev/null)" || { echo "$(DEST) is not a copy of bgtasks: write a DEST that is one, or is empty, or is not there yet" >&2; exit 2; }
+	mkdir -p "$(DEST)"
+	@cd "$(DEST)" && { test ! -e ORIGIN || sed 1d ORIGIN | xargs rm -f; } # an older copy's files
+	cp $(COPIED:%=bgtasks/%) LICENSE "$(DEST)/"
+	@version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' bgtasks/__init__.py); \
+	commit=$$(test ! -e .git || git describe --always --dirty --abbrev=40 --exclude='*'); \
+	echo "bgtasks $$version$${commit:+, commit $$commit}: copied by its make vendor, unchanged" > "$(DEST)/ORIGIN"
+	@printf '%s\n' $(COPIED) LICENSE >> "$(DEST)/ORIGIN"
+
+dist: $(READY) ## Make the source distribution and the wheel, in dist, and check them
+	rm -rf dist
 	$(BIN)/hatchling build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+
+test-wheel: dist ## Test the wheel: under every Python there is, with the lowest and newest dependencies
+	$(BIN)/python -m pytest tests/wheel
+
+build: test-wheel ## Make the source distribution and the wheel, in dist, and test them
 
 clean: ## Remove what make has made
 	rm -rf .venv .envs build dist site .coverage .*_cache

@@ -2,6 +2,7 @@
 
 # SPDX-License-Identifier: MIT-0
 
+from contextlib import suppress
 from functools import partial
 from inspect import (
     CORO_CREATED,
@@ -31,8 +32,10 @@ def is_async_callable(func: object) -> bool:
 
 def qualified_name(func: object) -> str:
     """Return how messages and logs name ``func``: never with an argument's value."""
-    func = without_partials(func)
-    name: object = getattr(func, "__qualname__", None)
+    name: object = None
+    with suppress(Exception):  # a proxy may stand for nothing any more
+        func = without_partials(func)
+        name = getattr(func, "__qualname__", None)
     if name is None:
         func = type(func)
         name = func.__qualname__
@@ -87,5 +90,6 @@ def close(result: object) -> None:
 
 def add_note(exc: BaseException, note: str) -> None:
     """Add a note, also to an exception that is frozen or has an add_note of its own."""
-    notes = [*getattr(exc, "__notes__", ()), note]
-    BaseException.__setattr__(exc, "__notes__", notes)
+    with suppress(Exception):  # a failure without its note is better than no failure
+        notes = [*getattr(exc, "__notes__", ()), note]
+        BaseException.__setattr__(exc, "__notes__", notes)

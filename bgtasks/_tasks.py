@@ -17,6 +17,7 @@ from anyio import (
     current_effective_deadline,
     get_cancelled_exc_class,
 )
+from anyio.lowlevel import checkpoint_if_cancelled
 from typing_extensions import Doc
 
 from ._calls import add_note, check_callable, close, finish
@@ -175,6 +176,8 @@ class BackgroundTasks:
                     if self._on_error is None or not isinstance(exc, Exception):
                         raise
                     await finish(self._on_error(last, exc))
+                    # Nothing starts after a cancellation: it may have come meanwhile.
+                    await checkpoint_if_cancelled()
                 if task is None:
                     task = next(tasks, None)
         except BaseException as exc:

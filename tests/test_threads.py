@@ -182,6 +182,7 @@ async def test_limiter_is_not_the_one_that_frameworks_use() -> None:
 async def test_limiter_limits_the_threads() -> None:
     limiter = current_thread_limiter()
     limiter.total_tokens = 2
+    pair = threading.Barrier(2, timeout=5)  # as many as there must be at once
     lock = threading.Lock()
     running, most = 0, 0
 
@@ -190,8 +191,7 @@ async def test_limiter_limits_the_threads() -> None:
         with lock:
             running += 1
             most = max(most, running)
-        # Another task would get its turn here, if it had a thread.
-        anyio.from_thread.run(anyio.lowlevel.checkpoint)
+        pair.wait()
         with lock:
             running -= 1
 

@@ -1,6 +1,11 @@
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+# `make test-frameworks` runs these in environments of their own.
+APART = ["ellar", "esmerald", "ravyn"]
+collect_ignore = [f"test_{name}.py" for name in APART if find_spec(name) is None]
 
 
 @pytest.fixture(autouse=True)
