@@ -85,6 +85,7 @@ def both_ours_and_theirs(task: BackgroundTask, tasks: BackgroundTasks) -> None:
 
 def task_of_a_handler(task: BackgroundTask, tasks: BackgroundTasks) -> None:
     """A handler takes them too, for all its requests."""
+    # Ravyn leaves open what its decorators take, so wrong ones are accepted too.
     with_task = post("/task", background=task)
     with_tasks = post("/tasks", background=tasks)
     print(with_task, with_tasks)
