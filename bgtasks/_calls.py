@@ -18,8 +18,8 @@ from inspect import (
 
 
 def without_partials(func: object) -> object:
-    while isinstance(func, partial):
-        func = func.func
+    while isinstance(func, (partial, staticmethod)):
+        func = func.func if isinstance(func, partial) else func.__func__
     return func
 
 
@@ -49,13 +49,14 @@ def check_callable(what: str, func: object, right: str, wrong: str) -> None:
     ``right`` and ``wrong`` are how its user should, and did, write it; ``{}`` in them
     stands for the function's name.
     """
-    if not callable(func):
+    target = without_partials(func)
+    # `__call__ = None` is how a class says that its instances are not.
+    if not callable(target) or getattr(type(target), "__call__", None) is None:  # noqa: B004
         close(func)
         name = getattr(func, "__name__", "func") if iscoroutine(func) else "func"
         got = "None" if func is None else f"'{type(func).__name__}' object"
         msg = f"{what} must be callable, got {got}: write {right}, not {wrong}"
         raise TypeError(msg.replace("{}", name))
-    target = without_partials(func)
     for call in (target, getattr(type(target), "__call__", None)):  # noqa: B004
         if isgeneratorfunction(call) or isasyncgenfunction(call):
             msg = (

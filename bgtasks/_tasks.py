@@ -295,7 +295,8 @@ def as_tasks(items: Iterable[Callable[[], object]]) -> list[BackgroundTask]:
                 )
                 tasks.append(BackgroundTask(item))
     except TypeError:
-        for item in iterator:
+        # Not what is only made on the way, perhaps without an end.
+        for item in () if iterator is given else iterator:
             close(item)
         raise
     return tasks
