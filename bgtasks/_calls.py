@@ -2,6 +2,7 @@
 
 # SPDX-License-Identifier: MIT-0
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from inspect import (
@@ -14,7 +15,9 @@ from inspect import (
     iscoroutinefunction,
     isgenerator,
     isgeneratorfunction,
+    signature,
 )
+from types import CodeType, MethodType
 
 
 def without_partials(func: object) -> object:
@@ -65,6 +68,26 @@ def check_callable(what: str, func: object, right: str, wrong: str) -> None:
                 f"then {right}"
             )
             raise TypeError(msg.replace("{}", "that_function"))
+
+
+def check_parameters(what: str, func: Callable[..., object], *names: str) -> None:
+    """Refuse a ``func`` that cannot be called with one argument for each name."""
+    # Most are plain functions or methods with just these parameters: 0.3 µs, against 8.
+    code: object = getattr(func, "__code__", None)
+    if isinstance(code, CodeType):
+        parameters = code.co_argcount - (type(func) is MethodType)
+        if parameters == len(names) and not code.co_kwonlyargcount:
+            return
+    try:
+        parameters_of = signature(func, follow_wrapped=False)
+    except (TypeError, ValueError):
+        return  # it shows none: some of those written in C
+    try:
+        parameters_of.bind(*names)
+    except TypeError as exc:
+        call = f"{what}({', '.join(names)}), which {qualified_name(func)} does not take"
+        msg = f"{what} is called as {call}: {exc}"
+        raise TypeError(msg) from None
 
 
 def is_unfinished(result: object) -> bool:
