@@ -5,7 +5,10 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test typetests messages lint format check types vendor build clean
+# What the copy of the core is tested by, too.
+CORE = $$(grep -l 'from .subject import' tests/test_*.py)
+
+.PHONY: help demo test coverage strict soak typetests messages lint format check types vendor build clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -23,6 +26,17 @@ demo: $(READY) ## Sign somebody up over HTTP, and see what runs when
 test: $(READY) ## Run the run-time tests and the typetests
 	$(BIN)/python -m pytest
 
+coverage: $(READY) ## Check that the tests take every branch of the core
+	$(BIN)/coverage run -m pytest -q $(CORE)
+	$(BIN)/coverage report
+
+strict: $(READY) ## Run the core's tests in the debug modes of Python and asyncio
+	PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -W error -m pytest -q $(CORE)
+
+soak: $(READY) ## Look longer for what breaks it: a few minutes, other cases each time
+	$(BIN)/python -X dev -m pytest --hypothesis-profile=soak --durations=10 \
+		tests/test_properties.py tests/test_refusals.py tests/test_load.py tests/test_faults.py
+
 typetests: $(READY) ## Ask every type checker what it accepts and rejects
 	$(BIN)/python -m pytest typetests
 
@@ -37,7 +51,7 @@ format: $(READY) ## Format the code, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-check: lint types test ## All of it: what a change must pass
+check: lint types test coverage strict ## All of it: what a change must pass
 
 types: $(READY) ## Check the types of the code under every checker
 	$(BIN)/mypy
