@@ -321,7 +321,7 @@ def test_on_error_that_takes_a_task_and_an_exception_is_accepted(on_error: Any) 
     ("on_error", "name", "reason"),
     [
         (one, "one", "too many positional arguments"),
-        (keyword, "keyword", "missing a required argument: 'log'"),
+        (keyword, "keyword", "missing a required "),
         (Reporter().report_one, "Reporter.report_one", "too many positional arguments"),
     ],
 )
