@@ -5,7 +5,10 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-frameworks typetests messages api lint format check types vendor dist test-wheel build clean
+# What the copy of the core is tested by, too.
+CORE = $$(grep -l '^from .subject import' tests/test_*.py)
+
+.PHONY: help demo test test-frameworks coverage strict soak typetests messages api lint format check types vendor dist test-wheel build clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -46,6 +49,17 @@ test-%: .envs/%/ready
 	.envs/$*/.venv/bin/pyrefly check --python-interpreter-path .envs/$*/.venv/bin/python $(CODE)
 	.envs/$*/.venv/bin/python -m pytest tests/integrations/test_$*.py typetests/integrations/in_$*.py
 
+coverage: $(READY) ## Check that the tests take every branch of the core
+	$(BIN)/coverage run -m pytest -q $(CORE)
+	$(BIN)/coverage report
+
+strict: $(READY) ## Run the core's tests in the debug modes of Python and asyncio
+	PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -W error -m pytest -q $(CORE)
+
+soak: $(READY) ## Look longer for what breaks it: a few minutes, other cases each time
+	$(BIN)/python -X dev -m pytest --hypothesis-profile=soak --durations=10 \
+		tests/test_properties.py tests/test_refusals.py tests/test_load.py tests/test_faults.py
+
 typetests: $(READY) ## Ask every type checker what it accepts and rejects
 	$(BIN)/python -m pytest typetests
 
@@ -64,7 +78,7 @@ format: $(READY) ## Format the code, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-check: lint types test test-frameworks build ## All of it: what a change must pass
+check: lint types test coverage strict test-frameworks build ## All of it: what a change must pass
 
 types: $(READY) ## Check the types of the code under every checker
 	$(BIN)/mypy
@@ -92,6 +106,7 @@ vendor: ## Copy the core into another package: DEST=path/to/package/_vendor/bgta
 	@printf '%s\n' $(COPIED) LICENSE >> "$(DEST)/ORIGIN"
 
 dist: $(READY) ## Make the source distribution and the wheel, in dist, and check them
+	@test -z "$$TAG" || test "$$TAG" = "v$$($(BIN)/hatchling version)" || { echo "the tag $$TAG is not the version: set __version__ in bgtasks/__init__.py, or tag v$$($(BIN)/hatchling version)" >&2; exit 2; }
 	rm -rf dist
 	$(BIN)/hatchling build
 	$(BIN)/twine check --strict dist/*

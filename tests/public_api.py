@@ -54,6 +54,35 @@ def exported(root: Path = ROOT) -> list[str]:
     ]
 
 
+def missing_options(root: Path = ROOT) -> list[str]:
+    """Return where an option of the collection is not passed on, though others are."""
+    package = load(root)
+    constructor = package["_tasks.BackgroundTasks.__init__"]
+    # Litestar has a name of its own for as_group.
+    options = {*keywords(constructor)} - {"as_group"}
+    return [
+        f"{function.path} lacks {option}"
+        for module in public_modules(package)
+        for function in functions(module)
+        if (given := options & {each.name for each in function.parameters})
+        for option in sorted(options - given)
+    ]
+
+
+def functions(holder: griffe.Module | griffe.Class) -> Iterator[griffe.Function]:
+    for member in holder.members.values():
+        if isinstance(member, griffe.Function):
+            yield member
+        elif isinstance(member, griffe.Class):
+            yield from functions(member)
+
+
+def keywords(function: griffe.Function) -> Iterator[str]:
+    for parameter in function.parameters:
+        if parameter.kind is griffe.ParameterKind.keyword_only:
+            yield parameter.name
+
+
 def module_lines(module: griffe.Module) -> Iterator[str]:
     if module.exports is None:
         msg = f"{module.path} exports nothing: write its __all__"

@@ -175,6 +175,20 @@ def test_copy_passes_the_tests_of_the_core(host: Path, python: Path) -> None:
     assert passed > 300
 
 
+def test_tests_about_other_things_are_left_out_for_a_copy(host: Path) -> None:
+    collected = run(
+        *(sys.executable, "-m", "pytest", "-q", "--collect-only"),
+        *("-p", "no:cacheprovider", "tests"),
+        cwd=ROOT,
+        BGTASKS_UNDER_TEST="host._vendor.tasks",
+        PYTHONPATH=host,
+    ).stdout
+
+    assert "test_collection.py" in collected
+    assert "test_copy.py" not in collected
+    assert "wheel" not in collected
+
+
 def test_copy_needs_no_installed_bgtasks(host: Path, python: Path) -> None:
     code = (
         "import importlib.util, sys, host.application\n"

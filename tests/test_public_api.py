@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .public_api import FILE, describe, exported
+from .public_api import FILE, describe, exported, missing_options
 from .snippets import ROOT
 
 REFERENCE = [
@@ -22,8 +22,10 @@ def test_public_api_is_as_described() -> None:
 
 @pytest.fixture
 def changed(tmp_path: Path) -> Path:
-    """Another tree with the package, for a test to change."""
-    shutil.copytree(ROOT / "bgtasks", tmp_path / "bgtasks")
+    """Another tree with the core, for a test to change."""
+    (tmp_path / "bgtasks").mkdir()
+    for file in ROOT.glob("bgtasks/_*.py"):
+        shutil.copy(file, tmp_path / "bgtasks")
     return tmp_path
 
 
@@ -46,14 +48,14 @@ def test_a_change_of_the_public_api_is_seen(
 ) -> None:
     path = changed / "bgtasks" / file
     text = path.read_text("utf-8")
-    assert old in text
+    before = describe(changed)
     path.write_text(text.replace(old, new, 1), "utf-8")
 
-    assert describe(changed) != FILE.read_text("utf-8")
+    assert describe(changed) != before
 
 
 INTEGRATION = '''\
-"""Background tasks for Quart."""
+"""Background tasks for Zope."""
 
 from typing import Annotated, Final
 
@@ -61,13 +63,13 @@ from typing_extensions import Doc
 
 from . import BackgroundTasks
 
-__all__ = ["LIMIT", "QuartTasks"]
+__all__ = ["LIMIT", "ZopeTasks"]
 
 LIMIT: Final = 3
 
 
-class QuartTasks(BackgroundTasks):
-    """Tasks that Quart runs."""
+class ZopeTasks(BackgroundTasks):
+    """Tasks that Zope runs."""
 
     def start(self, app: Annotated[object, Doc("The application.")], /) -> None:
         """Start them."""
@@ -75,19 +77,20 @@ class QuartTasks(BackgroundTasks):
 
 
 def test_a_new_module_is_described_without_being_imported(changed: Path) -> None:
-    (changed / "bgtasks" / "quart.py").write_text(INTEGRATION + "import nowhere\n")
+    before = describe(changed)
+    (changed / "bgtasks" / "zope.py").write_text(INTEGRATION + "import nowhere\n")
 
-    described = describe(changed).removeprefix(FILE.read_text("utf-8"))
+    described = describe(changed).removeprefix(before)
 
     assert described == (
         "\n"
-        "module bgtasks.quart\n"
-        "    Background tasks for Quart.\n"
+        "module bgtasks.zope\n"
+        "    Background tasks for Zope.\n"
         "\n"
-        "bgtasks.quart.LIMIT: Final = 3\n"
+        "bgtasks.zope.LIMIT: Final = 3\n"
         "\n"
-        "class bgtasks.quart.QuartTasks(BackgroundTasks)\n"
-        "    Tasks that Quart runs.\n"
+        "class bgtasks.zope.ZopeTasks(BackgroundTasks)\n"
+        "    Tasks that Zope runs.\n"
         "    def start(\n"
         "        app: object,\n"
         "        /,\n"
@@ -97,10 +100,32 @@ def test_a_new_module_is_described_without_being_imported(changed: Path) -> None
 
 
 def test_a_module_without_all_is_refused(changed: Path) -> None:
-    (changed / "bgtasks" / "quart.py").write_text('"""Quart."""\n')
+    (changed / "bgtasks" / "zope.py").write_text('"""Zope."""\n')
 
-    with pytest.raises(LookupError, match="quart exports nothing: write its __all__"):
+    with pytest.raises(LookupError, match="zope exports nothing: write its __all__"):
         describe(changed)
+
+
+def test_every_option_is_passed_on_where_any_is() -> None:
+    assert missing_options() == []
+
+
+@pytest.mark.parametrize(
+    "passed_on",
+    [
+        "def tasks(*, as_group: bool, runner: object) -> None: ...\n",
+        "class Tasks:\n    def __init__(self, as_group, *, runner): ...\n",
+    ],
+)
+def test_an_option_that_is_not_passed_on_is_noticed(
+    passed_on: str, changed: Path
+) -> None:
+    (changed / "bgtasks" / "zope.py").write_text(passed_on)
+
+    (missing,) = (each for each in missing_options(changed) if "on_error" in each)
+
+    assert missing.startswith("bgtasks.zope.")
+    assert missing.endswith(" lacks on_error")
 
 
 @pytest.mark.skipif(not REFERENCE, reason="the reference is not written yet")
