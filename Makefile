@@ -26,12 +26,13 @@ demo: $(READY) ## Sign somebody up over HTTP, and see what runs when
 test: $(READY) ## Run the run-time tests and the typetests
 	$(BIN)/python -m pytest
 
-coverage: $(READY) ## Check that the tests take every branch of the core
-	$(BIN)/coverage run -m pytest -q $(CORE)
+coverage: $(READY) ## Run all tests, and check that they take every branch of the core
+	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage report
 
 strict: $(READY) ## Run the core's tests in the debug modes of Python and asyncio
-	PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -W error -m pytest -q $(CORE)
+	PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -W error -m pytest \
+		--hypothesis-profile=strict $(CORE)
 
 soak: $(READY) ## Look longer for what breaks it: a few minutes, other cases each time
 	$(BIN)/python -X dev -m pytest --hypothesis-profile=soak --durations=10 \
@@ -51,7 +52,7 @@ format: $(READY) ## Format the code, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-check: lint types test coverage strict ## All of it: what a change must pass
+check: lint types coverage strict ## All of it: what a change must pass
 
 types: $(READY) ## Check the types of the code under every checker
 	$(BIN)/mypy
