@@ -7,8 +7,10 @@ READY := .venv/ready
 .DEFAULT_GOAL := help
 # What the copy of the core is tested by, too.
 CORE = $$(grep -l '^from .subject import' tests/test_*.py)
+# What other targets than `test` run, for want of more than .venv or of time.
+ELSEWHERE := tests/integrations tests/wheel typetests/integrations
 
-.PHONY: help demo test test-frameworks coverage strict soak typetests messages api lint format check types vendor dist test-wheel build clean
+.PHONY: help demo test test-frameworks strict soak typetests messages api lint format check types vendor dist test-wheel build clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -33,8 +35,9 @@ APART := ellar esmerald ravyn
 demo: $(READY) ## Sign somebody up over HTTP, and see what runs when
 	$(BIN)/python -m examples.demo
 
-test: $(READY) ## Run the run-time tests and the typetests
-	$(BIN)/python -m pytest --ignore=tests/wheel --ignore=tests/integrations --ignore=typetests/integrations
+test: $(READY) ## Run the run-time tests and the typetests, and see that they take every branch
+	$(BIN)/coverage run -m pytest $(ELSEWHERE:%=--ignore=%)
+	$(BIN)/coverage report
 
 test-frameworks: $(READY) $(APART:%=test-%) ## Run the integrations' tests, each in its environment
 	$(BIN)/python -m pytest tests/integrations typetests/integrations
@@ -49,12 +52,9 @@ test-%: .envs/%/ready
 	.envs/$*/.venv/bin/pyrefly check --python-interpreter-path .envs/$*/.venv/bin/python $(CODE)
 	.envs/$*/.venv/bin/python -m pytest tests/integrations/test_$*.py typetests/integrations/in_$*.py
 
-coverage: $(READY) ## Check that the tests take every branch of the core
-	$(BIN)/coverage run -m pytest -q $(CORE)
-	$(BIN)/coverage report
-
 strict: $(READY) ## Run the core's tests in the debug modes of Python and asyncio
-	PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -W error -m pytest -q $(CORE)
+	PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -W error -m pytest \
+		--hypothesis-profile=strict $(CORE)
 
 soak: $(READY) ## Look longer for what breaks it: a few minutes, other cases each time
 	$(BIN)/python -X dev -m pytest --hypothesis-profile=soak --durations=10 \
@@ -78,7 +78,7 @@ format: $(READY) ## Format the code, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-check: lint types test coverage strict test-frameworks build ## All of it: what a change must pass
+check: lint types test strict test-frameworks build ## All of it: what a change must pass
 
 types: $(READY) ## Check the types of the code under every checker
 	$(BIN)/mypy
