@@ -20,7 +20,7 @@ from anyio import (
 from anyio.lowlevel import checkpoint_if_cancelled
 from typing_extensions import Doc
 
-from ._calls import add_note, check_callable, close, finish
+from ._calls import add_note, check_callable, check_parameters, close, finish
 from ._task import GENERATOR, BackgroundTask, P, ThreadHop
 
 
@@ -82,8 +82,10 @@ class BackgroundTasks:
     ) -> None:
         if on_error is not None:
             check_callable("on_error", on_error, "on_error={}", "on_error={}(...)")
+            check_parameters("on_error", on_error, "task", "exc")
         if runner is not None:
             check_callable("runner", runner, "runner={}", "runner={}(...)")
+            check_parameters("runner", runner, "task")
         self.tasks: list[BackgroundTask] = [] if tasks is None else as_tasks(tasks)
         self._as_group = as_group
         self._on_error = on_error
@@ -295,7 +297,8 @@ def as_tasks(items: Iterable[Callable[[], object]]) -> list[BackgroundTask]:
                 )
                 tasks.append(BackgroundTask(item))
     except TypeError:
-        for item in iterator:
+        # Not what is only made on the way, perhaps without an end.
+        for item in () if iterator is given else iterator:
             close(item)
         raise
     return tasks

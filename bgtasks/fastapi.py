@@ -53,7 +53,7 @@ def background_tasks(
         Callable[[BackgroundTask], Awaitable[object]] | None,
         Doc("Runs each task, by `await runner(task)` in place of `await task()`."),
     ] = None,
-) -> Callable[[], AsyncGenerator[InjectedTasks]]:
+) -> Callable[..., AsyncGenerator[InjectedTasks]]:
     """Return a dependency: background tasks with options, one collection a request.
 
     Give it a name, ``LoggedTasks = Annotated[BackgroundTasks, Depends(
@@ -68,8 +68,14 @@ def background_tasks(
     new_tasks()  # refuses wrong options now, not in a request
 
     # Async, because a plain one would cost a hop to a worker thread.
-    async def dependency() -> AsyncGenerator[InjectedTasks]:
+    async def dependency(
+        fastapi_tasks: background.BackgroundTasks,
+    ) -> AsyncGenerator[InjectedTasks]:
         tasks = new_tasks()
+        # FastAPI runs its own ones while all dependencies are open, but drops them when
+        # the endpoint returns a response with a background of its own, and does not run
+        # them after a WebSocket. Then they run here.
+        fastapi_tasks.add_task(tasks)
         try:
             yield tasks
         except BaseException as exc:

@@ -21,15 +21,22 @@ def anyio_backend(request: pytest.FixtureRequest) -> object:
     return request.param
 
 
-# `make soak` asks for the second: more examples, and others each time. A copy of what
-# has passed them here needs few.
-EXAMPLES = 10 if "BGTASKS_ELSEWHERE" in os.environ else 200
-settings.register_profile(
-    "default", derandomize=True, database=None, deadline=None, max_examples=EXAMPLES
-)
-settings.register_profile(
-    "soak", database=None, deadline=None, max_examples=5000, print_blob=True
-)
+# `make strict` asks for fewer examples, `make soak` for more, and others each time. A
+# copy of what has passed them here needs few.
+for name, examples, random in (
+    ("default", 10 if "BGTASKS_ELSEWHERE" in os.environ else 100, False),
+    ("strict", 20, False),
+    ("soak", 2000, True),
+):
+    settings.register_profile(
+        name,
+        max_examples=examples,
+        stateful_step_count=15,
+        derandomize=not random,
+        print_blob=random,
+        database=None,
+        deadline=None,
+    )
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

@@ -179,7 +179,7 @@ async def test_tasks_compose_with_those_of_fastapi() -> None:
 
     await get(app, raises=False)
 
-    assert ran == ["theirs", "ours"]
+    assert sorted(ran) == ["ours", "theirs"]
 
 
 async def test_tasks_run_after_the_last_byte_of_a_stream() -> None:
@@ -251,7 +251,20 @@ async def test_failing_task_leaves_with_a_note_of_what_was_not_run() -> None:
     assert ran == []
 
 
-async def test_what_was_declared_before_the_tasks_is_open_while_they_run() -> None:
+@pytest.mark.parametrize(
+    ("own", "events"),
+    [
+        (None, ["task", "after closed", "before closed"]),
+        (
+            background.BackgroundTask(lambda: None),
+            ["after closed", "task", "before closed"],
+        ),
+    ],
+    ids=["", "response has a background of its own"],
+)
+async def test_dependencies_are_open_while_tasks_run(
+    own: background.BackgroundTask | None, events: list[str]
+) -> None:
     app = FastAPI()
     happened: list[str] = []
 
@@ -268,12 +281,13 @@ async def test_what_was_declared_before_the_tasks_is_open_while_they_run() -> No
         _before: Annotated[None, Depends(before)],
         tasks: BackgroundTasks,
         _after: Annotated[None, Depends(after)],
-    ) -> None:
+    ) -> JSONResponse:
         tasks.add_task(happened.append, "task")
+        return JSONResponse({}, background=own)
 
     await get(app, raises=False)
 
-    assert happened == ["after closed", "task", "before closed"]
+    assert happened == events
 
 
 async def test_options_reach_the_tasks() -> None:

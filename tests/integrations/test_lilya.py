@@ -2,12 +2,16 @@
 
 import pytest
 from lilya import background
+from lilya.apps import Lilya
+from lilya.exceptions import HTTPException
+from lilya.responses import Response
+from lilya.routing import Path as Route
 
 import bgtasks
 from bgtasks.lilya import Task, Tasks
 from examples.lilya_tasks import app
 
-from .serving import log_lines, serving
+from .serving import get, log_lines, serving
 
 
 @pytest.mark.parametrize(
@@ -81,3 +85,20 @@ async def test_runner_runs_each_task() -> None:
     await Tasks([print], runner=runner)()
 
     assert seen == ["builtins.print"]
+
+
+@pytest.mark.anyio
+async def test_tasks_do_not_run_when_the_endpoint_raises() -> None:
+    ran: list[str] = []
+
+    def refuse(tasks: Tasks) -> Response:
+        tasks.add_task(ran.append, "ran")
+        raise HTTPException(status_code=404)
+
+    async def endpoint() -> Response:
+        return refuse(Tasks())
+
+    application = Lilya(routes=[Route("/", endpoint)])
+
+    assert (await get(application)).status_code == 404
+    assert ran == []
