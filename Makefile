@@ -8,7 +8,7 @@ READY := .venv/ready
 # What the copy of the core is tested by, too.
 CORE = $$(grep -l '^from .subject import' tests/test_*.py)
 # What other targets than `test` run, for want of more than .venv or of time.
-ELSEWHERE := tests/integrations tests/wheel typetests/integrations
+ELSEWHERE := tests/editors tests/integrations tests/wheel typetests/integrations
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\#.*/\1/p' Makefile)
 
@@ -41,6 +41,9 @@ test: $(READY) ## Run the run-time tests and the typetests, and see that they ta
 
 test-frameworks: $(READY) $(APART:%=test-%) ## Run the integrations' tests, each in its environment
 	$(BIN)/python -m pytest tests/integrations typetests/integrations
+
+test-editors: $(READY) ## Test what editors show, through the checkers' language servers
+	$(BIN)/python -m pytest tests/editors
 
 # Three rules are off for pyright: what Ellar and Esmerald decorate with is not all typed.
 test-%: CODE = bgtasks/$*.py examples/$*_tasks.py tests/integrations/test_$*.py
@@ -78,7 +81,7 @@ format: $(READY) ## Format the code, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-check: lint types test strict test-frameworks build ## All of it: what a change must pass
+check: lint types test strict test-frameworks test-editors build ## All of it: what a change must pass
 
 types: $(READY) ## Check the types of the code under every checker
 	$(BIN)/mypy
