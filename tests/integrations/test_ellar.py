@@ -138,3 +138,17 @@ async def test_ellar_drops_injected_tasks_if_the_endpoint_returns_a_response() -
     await request(router)
 
     assert ran == ["response"]
+
+
+async def test_injected_tasks_run_once_if_the_endpoints_response_carries_them() -> None:
+    ran: list[str] = []
+    router = ModuleRouter("")
+
+    @router.get("/")
+    def endpoint(tasks: BackgroundTasks) -> JSONResponse:
+        tasks.add_task(ran.append, "injected")
+        return JSONResponse("", background=tasks)
+
+    await request(router)
+
+    assert ran == ["injected"]
