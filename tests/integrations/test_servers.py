@@ -22,7 +22,8 @@ PATIENCE = 10  # seconds until a server that does not answer is given up
 PAUSE = 0.02  # between two looks at whether a server listens: it tells nobody
 SERVERS = {
     "uvicorn": ["uvicorn", "--host=127.0.0.1", "--log-level=warning"],
-    "hypercorn": ["hypercorn"],
+    # Its own limit, 3 seconds, would only make the tests wait longer.
+    "hypercorn": ["hypercorn", "--graceful-timeout=1"],
     "granian": ["granian", "--interface=asgi", "--no-ws", "--log-level=warning"],
 }
 WAYS = ["starlette", "fastapi", "asgi"]
