@@ -1,5 +1,6 @@
 """What somebody sees who writes ``tasks.add_task(...)`` in an editor."""
 
+import re
 from collections.abc import Iterator
 from textwrap import dedent
 
@@ -147,6 +148,17 @@ async def test_completion_offers_the_keywords_of_the_function(
     code = f"{GIVEN}{call}(send_email, 'ada', |)"
 
     assert "subject=" in await editor.completed_keywords(code)
+
+
+async def test_signature_help_in_a_lambda_shows_the_parameters_of_the_function(
+    editor: Editor,
+) -> None:
+    shown = await editor.signature(f"{GIVEN}tasks.add_task(lambda: send_email(|))")
+
+    names = [re.split(r"\W", label)[0] for label in shown.parameters]
+    assert [*filter(None, names)] == ["to", "subject"]  # pyright shows the `*`, too
+    assert shown.active is not None
+    assert shown.active.startswith("to")
 
 
 async def test_completion_in_a_lambda_offers_the_keywords_of_the_function(
