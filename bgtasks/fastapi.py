@@ -90,9 +90,7 @@ def background_tasks(
 
 # FastAPI would make an object of its own class even for a subclass, hence Depends.
 BackgroundTasks = Annotated[InjectedTasks, Depends(background_tasks())]
-"""The type of a parameter that gets the background tasks of the FastAPI request.
+"""The type of a parameter that FastAPI gives the background tasks of the request.
 
-All such parameters, of the endpoint and of its dependencies, get the same ones. They
-run after the response, in the order added; none does if the endpoint raises. When one
-fails, the following ones do not run.
+In an endpoint, its dependencies and theirs it is one and the same object.
 """
