@@ -3,12 +3,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+BENCH := .envs/bench
+ROUNDS ?= 15
 
 .DEFAULT_GOAL := help
 # What the copy of the core is tested by, too.
 CORE = $$(grep -l 'from .subject import' tests/test_*.py)
 
-.PHONY: help demo test coverage strict soak typetests messages lint format check types vendor build clean
+.PHONY: help demo test coverage strict soak bench typetests messages lint format check types vendor build clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -37,6 +39,14 @@ strict: $(READY) ## Run the core's tests in the debug modes of Python and asynci
 soak: $(READY) ## Look longer for what breaks it: a few minutes, other cases each time
 	$(BIN)/python -X dev -m pytest --hypothesis-profile=soak --durations=10 \
 		tests/test_properties.py tests/test_refusals.py tests/test_load.py tests/test_faults.py
+
+$(BENCH)/ready: $(READY)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(BENCH)
+	$(BIN)/uv pip install --quiet --python $(BENCH)/bin/python --group bench --editable .
+	touch $@
+
+bench: $(BENCH)/ready ## Measure it beside its peers, for docs/performance: ROUNDS=15
+	$(BENCH)/bin/python -m benchmarks --rounds $(ROUNDS) --folder docs/performance
 
 typetests: $(READY) ## Ask every type checker what it accepts and rejects
 	$(BIN)/python -m pytest typetests
@@ -70,4 +80,4 @@ build: $(READY) ## Make the source distribution and the wheel, in dist
 	$(BIN)/hatchling build
 
 clean: ## Remove what make has made
-	rm -rf .venv build dist site .coverage .*_cache
+	rm -rf .venv .envs build dist site .coverage .*_cache
