@@ -220,7 +220,7 @@ async def test_full_limiter_does_not_stop_the_threads_of_a_framework() -> None:
     async with anyio.create_task_group() as group:
         group.start_soon(tasks)
         for _ in range(40):
-            assert await anyio.to_thread.run_sync(busy.acquire, True, 5)  # noqa: FBT003
+            assert await anyio.to_thread.run_sync(busy.acquire, True, 5)
         with anyio.fail_after(5):
             await anyio.to_thread.run_sync(lambda: None)
         assert current_thread_limiter().available_tokens == 0
