@@ -9,7 +9,7 @@ ROUNDS ?= 15
 # What the copy of the core is tested by, too.
 CORE = $$(grep -l '^from .subject import' tests/test_*.py)
 # What other targets than `test` run, for want of more than .venv or of time.
-ELSEWHERE := tests/integrations tests/wheel typetests/integrations
+ELSEWHERE := tests/editors tests/integrations tests/wheel typetests/integrations
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\#.*/\1/p' Makefile)
 
@@ -43,12 +43,16 @@ test: $(READY) ## Run the run-time tests and the typetests, and see that they ta
 test-frameworks: $(READY) $(APART:%=test-%) ## Run the integrations' tests, each in its environment
 	$(BIN)/python -m pytest tests/integrations typetests/integrations
 
+test-editors: $(READY) ## Test what editors show, through the checkers' language servers
+	$(BIN)/python -m pytest tests/editors
+
 # Three rules are off for pyright: what Ellar and Esmerald decorate with is not all typed.
 test-%: CODE = bgtasks/$*.py examples/$*_tasks.py tests/integrations/test_$*.py
 test-%: .envs/%/ready
 	.envs/$*/.venv/bin/mypy $(CODE)
 	@echo '{"typeCheckingMode": "strict", "reportUnknownMemberType": false, "reportUnknownVariableType": false, "reportUntypedFunctionDecorator": false, "venvPath": ".", "venv": ".venv", "extraPaths": ["../.."], "include": [$(foreach file,$(CODE),"../../$(file)",) "."], "exclude": ["."]}' > .envs/$*/pyrightconfig.json
 	.envs/$*/.venv/bin/pyright --project .envs/$*/pyrightconfig.json
+	PATH="$$PWD/.envs/$*/.venv/bin:$$PATH" .envs/$*/.venv/bin/pyright --verifytypes bgtasks.$* --ignoreexternal > .envs/$*/completeness || { cat .envs/$*/completeness; exit 1; }
 	.envs/$*/.venv/bin/ty check --python .envs/$*/.venv $(CODE)
 	.envs/$*/.venv/bin/pyrefly check --python-interpreter-path .envs/$*/.venv/bin/python $(CODE)
 	.envs/$*/.venv/bin/python -m pytest tests/integrations/test_$*.py typetests/integrations/in_$*.py
@@ -82,7 +86,7 @@ format: $(READY) ## Format the code, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-check: lint types test strict test-frameworks build ## All of it: what a change must pass
+check: lint types test strict test-frameworks test-editors build ## All of it: what a change must pass
 
 types: $(READY) ## Check the types of the code under every checker
 	$(BIN)/mypy
