@@ -38,6 +38,15 @@ class BackgroundTask:  # noqa: PLW1641 (its arguments may be unhashable)
 
     Tasks are equal if their ``func``, ``args`` and ``kwargs`` are.
 
+    Args:
+        *args: Positional arguments of ``func``.
+        **kwargs: Keyword arguments of ``func``.
+
+    Attributes:
+        func: The function to call.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+
     Raises:
         TypeError: ``func`` is not callable, or is a generator function, whose call
             would run nothing.

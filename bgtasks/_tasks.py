@@ -32,6 +32,9 @@ class BackgroundTasks:
     When a task fails, its exception leaves ``await tasks()``, with a note that names
     the tasks that were not run; with ``on_error``, it goes there and the run goes on.
 
+    Attributes:
+        tasks: The tasks, in the order added. It may be read and changed.
+
     Raises:
         TypeError: ``tasks`` is not an iterable of callables, or ``on_error`` or
             ``runner`` is not callable.
