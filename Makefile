@@ -6,16 +6,31 @@ READY := .venv/ready
 DOCS := .envs/docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-docs typetests messages lint format check types docs docs-serve vendor build clean
+# What the copy of the core is tested by, too.
+CORE = $$(grep -l '^from .subject import' tests/test_*.py)
+# What other targets than `test` run, for want of more than .venv or of time.
+ELSEWHERE := tests/integrations tests/site tests/wheel typetests/integrations
+
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\#.*/\1/p' Makefile)
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"bgtasks needs Python 3.11 or newer, got {v.major}.{v.minor}: run make PYTHON=python3.13")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --group dev --editable .
+	touch $@
+
+# An environment for each framework, with no other framework in it. Those of APART cannot
+# be in .venv: they need other versions of what is there.
+APART := ellar esmerald ravyn
+
+.PRECIOUS: .envs/%/ready
+.envs/%/ready: pyproject.toml | $(READY)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .envs/$*/.venv
+	$(BIN)/uv pip install --quiet --python .envs/$*/.venv/bin/python --group test --group types --group $* --editable .
 	touch $@
 
 $(DOCS)/ready: pyproject.toml | $(READY)
@@ -26,8 +41,30 @@ $(DOCS)/ready: pyproject.toml | $(READY)
 demo: $(READY) ## Sign somebody up over HTTP, and see what runs when
 	$(BIN)/python -m examples.demo
 
-test: $(READY) ## Run the run-time tests and the typetests
-	$(BIN)/python -m pytest --ignore=tests/site
+test: $(READY) ## Run the run-time tests and the typetests, and see that they take every branch
+	$(BIN)/coverage run -m pytest $(ELSEWHERE:%=--ignore=%)
+	$(BIN)/coverage report
+
+test-frameworks: $(READY) $(APART:%=test-%) ## Run the integrations' tests, each in its environment
+	$(BIN)/python -m pytest tests/integrations typetests/integrations
+
+# Three rules are off for pyright: what Ellar and Esmerald decorate with is not all typed.
+test-%: CODE = bgtasks/$*.py examples/$*_tasks.py tests/integrations/test_$*.py
+test-%: .envs/%/ready
+	.envs/$*/.venv/bin/mypy $(CODE)
+	@echo '{"typeCheckingMode": "strict", "reportUnknownMemberType": false, "reportUnknownVariableType": false, "reportUntypedFunctionDecorator": false, "venvPath": ".", "venv": ".venv", "extraPaths": ["../.."], "include": [$(foreach file,$(CODE),"../../$(file)",) "."], "exclude": ["."]}' > .envs/$*/pyrightconfig.json
+	.envs/$*/.venv/bin/pyright --project .envs/$*/pyrightconfig.json
+	.envs/$*/.venv/bin/ty check --python .envs/$*/.venv $(CODE)
+	.envs/$*/.venv/bin/pyrefly check --python-interpreter-path .envs/$*/.venv/bin/python $(CODE)
+	.envs/$*/.venv/bin/python -m pytest tests/integrations/test_$*.py typetests/integrations/in_$*.py
+
+strict: $(READY) ## Run the core's tests in the debug modes of Python and asyncio
+	PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -W error -m pytest \
+		--hypothesis-profile=strict $(CORE)
+
+soak: $(READY) ## Look longer for what breaks it: a few minutes, other cases each time
+	$(BIN)/python -X dev -m pytest --hypothesis-profile=soak --durations=10 \
+		tests/test_properties.py tests/test_refusals.py tests/test_load.py tests/test_faults.py
 
 test-docs: $(READY) $(DOCS)/ready ## Test the site in a browser, and what editors show
 	$(BIN)/python -m pytest tests/site
@@ -38,15 +75,19 @@ typetests: $(READY) ## Ask every type checker what it accepts and rejects
 messages: $(READY) ## Write the checkers' messages beside the typetests anew
 	$(BIN)/python -m typetests.messages
 
-lint: $(READY) ## Check style and format
+api: $(READY) ## Write the description of the public API anew
+	$(BIN)/python -m tests.public_api
+
+lint: $(READY) ## Check style, format, and which file imports which
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo --no-cache
 
 format: $(READY) ## Format the code, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-check: lint types test test-docs ## All of it: what a change must pass
+check: lint types test strict test-frameworks test-docs build ## All of it: what a change must pass
 
 types: $(READY) ## Check the types of the code under every checker
 	$(BIN)/mypy
@@ -62,14 +103,36 @@ docs: $(READY) $(DOCS)/ready ## Build the site, in site; no network is needed
 docs-serve: $(DOCS)/ready ## Show the site at http://127.0.0.1:8000, as you write it
 	$(DOCS)/bin/python -m zensical serve --dev-addr 127.0.0.1:8000
 
-vendor: ## Copy the core into another package: DEST=path/to/package/_vendor/bgtasks
-	@test -n "$(DEST)" || { echo "vendor copies the core to DEST: write make vendor DEST=path/to/your/package/_vendor/bgtasks" >&2; exit 2; }
-	mkdir -p "$(DEST)"
-	cp bgtasks/_*.py bgtasks/py.typed LICENSE "$(DEST)/"
-	@sed -n 's/^__version__ = "\(.*\)"/bgtasks \1, copied by its make vendor, unchanged/p' bgtasks/__init__.py > "$(DEST)/ORIGIN"
+# The files in bgtasks that are not the core.
+COMMA := ,
+INTEGRATIONS := $(patsubst bgtasks/%.py,%,$(wildcard bgtasks/[a-z]*.py))
+WANTED := $(subst $(COMMA), ,$(WITH))
+UNKNOWN := $(filter-out $(INTEGRATIONS),$(WANTED))
+COPIED := $(notdir $(wildcard bgtasks/_*.py)) py.typed $(WANTED:=.py)
 
-build: $(READY) ## Make the source distribution and the wheel, in dist
+vendor: ## Copy the core into another package: DEST=path/to/package/_vendor/bgtasks [WITH=starlette,fastapi]
+	@test -n "$(DEST)" || { echo "vendor copies the core to DEST: write make vendor DEST=path/to/your/package/_vendor/bgtasks" >&2; exit 2; }
+	@test -z "$(UNKNOWN)" || { echo "there is no $(UNKNOWN) in bgtasks: write WITH= with some of $(INTEGRATIONS), or leave it out" >&2; exit 2; }
+	@test -e "$(DEST)/ORIGIN" || test -z "$$(ls -A "$(DEST)" 2>/dev/null)" || { echo "$(DEST) is not a copy of bgtasks: write a DEST that is one, or is empty, or is not there yet" >&2; exit 2; }
+	mkdir -p "$(DEST)"
+	@cd "$(DEST)" && { test ! -e ORIGIN || sed 1d ORIGIN | xargs rm -f; } # an older copy's files
+	cp $(COPIED:%=bgtasks/%) LICENSE "$(DEST)/"
+	@version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' bgtasks/__init__.py); \
+	commit=$$(test ! -e .git || git describe --always --dirty --abbrev=40 --exclude='*'); \
+	echo "bgtasks $$version$${commit:+, commit $$commit}: copied by its make vendor, unchanged" > "$(DEST)/ORIGIN"
+	@printf '%s\n' $(COPIED) LICENSE >> "$(DEST)/ORIGIN"
+
+dist: $(READY) ## Make the source distribution and the wheel, in dist, and check them
+	@test -z "$$TAG" || test "$$TAG" = "v$$($(BIN)/hatchling version)" || { echo "the tag $$TAG is not the version: set __version__ in bgtasks/__init__.py, or tag v$$($(BIN)/hatchling version)" >&2; exit 2; }
+	rm -rf dist
 	$(BIN)/hatchling build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+
+test-wheel: dist ## Test the wheel: under every Python there is, with the lowest and newest dependencies
+	$(BIN)/python -m pytest tests/wheel
+
+build: test-wheel ## Make the source distribution and the wheel, in dist, and test them
 
 clean: ## Remove what make has made
 	rm -rf .venv .envs build dist site .coverage .*_cache

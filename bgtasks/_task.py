@@ -145,7 +145,10 @@ _thread_limiter = RunVar[CapacityLimiter]("background task thread limiter")
 
 def is_plain(task: BackgroundTask) -> bool:
     """Whether a ``ThreadHop`` may make the call; a subclass may have its own way."""
-    return type(task).__call__ is BackgroundTask.__call__ and not task.is_async
+    try:
+        return type(task).__call__ is BackgroundTask.__call__ and not task.is_async
+    except Exception:  # its own failure, when it is its turn
+        return False
 
 
 class ThreadHop:

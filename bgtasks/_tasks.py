@@ -17,9 +17,10 @@ from anyio import (
     current_effective_deadline,
     get_cancelled_exc_class,
 )
+from anyio.lowlevel import checkpoint_if_cancelled
 from typing_extensions import Doc
 
-from ._calls import add_note, check_callable, close, finish
+from ._calls import add_note, check_callable, check_parameters, close, finish
 from ._task import GENERATOR, BackgroundTask, P, ThreadHop
 
 
@@ -84,8 +85,10 @@ class BackgroundTasks:
     ) -> None:
         if on_error is not None:
             check_callable("on_error", on_error, "on_error={}", "on_error={}(...)")
+            check_parameters("on_error", on_error, "task", "exc")
         if runner is not None:
             check_callable("runner", runner, "runner={}", "runner={}(...)")
+            check_parameters("runner", runner, "task")
         self.tasks: list[BackgroundTask] = [] if tasks is None else as_tasks(tasks)
         self._as_group = as_group
         self._on_error = on_error
@@ -178,6 +181,8 @@ class BackgroundTasks:
                     if self._on_error is None or not isinstance(exc, Exception):
                         raise
                     await finish(self._on_error(last, exc))
+                    # Nothing starts after a cancellation: it may have come meanwhile.
+                    await checkpoint_if_cancelled()
                 if task is None:
                     task = next(tasks, None)
         except BaseException as exc:
@@ -295,7 +300,8 @@ def as_tasks(items: Iterable[Callable[[], object]]) -> list[BackgroundTask]:
                 )
                 tasks.append(BackgroundTask(item))
     except TypeError:
-        for item in iterator:
+        # Not what is only made on the way, perhaps without an end.
+        for item in () if iterator is given else iterator:
             close(item)
         raise
     return tasks

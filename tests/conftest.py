@@ -1,6 +1,12 @@
+import os
 import sys
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+from .elsewhere import USES_SUBJECT
+from .subject import NAME
 
 BACKENDS = [
     pytest.param(("asyncio", {"use_uvloop": False}), id="asyncio"),
@@ -13,3 +19,30 @@ if sys.platform != "win32":  # uvloop does not build there
 @pytest.fixture(params=BACKENDS)
 def anyio_backend(request: pytest.FixtureRequest) -> object:
     return request.param
+
+
+# `make strict` asks for fewer examples, `make soak` for more, and others each time. A
+# copy of what has passed them here needs few.
+for name, examples, random in (
+    ("default", 10 if "BGTASKS_ELSEWHERE" in os.environ else 100, False),
+    ("strict", 20, False),
+    ("soak", 2000, True),
+):
+    settings.register_profile(
+        name,
+        max_examples=examples,
+        stateful_step_count=15,
+        derandomize=not random,
+        print_blob=random,
+        database=None,
+        deadline=None,
+    )
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Of a copy, collect the tests of the core: the others are not about it."""
+    if NAME == "bgtasks":
+        return None
+    if collection_path.is_dir():
+        return collection_path != Path(__file__).parent
+    return not USES_SUBJECT.search(collection_path.read_text("utf-8")) or None

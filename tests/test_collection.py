@@ -407,7 +407,7 @@ def test_options_are_keyword_only() -> None:
     make: Any = BackgroundTasks
 
     with pytest.raises(TypeError, match="positional"):
-        make([], True)  # noqa: FBT003
+        make([], True)
 
 
 def test_names_say_the_package_they_come_from() -> None:

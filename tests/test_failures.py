@@ -165,6 +165,69 @@ async def test_exception_that_forbids_notes_leaves_with_its_note(
     assert caught.value.__notes__[-1] == f"Not run: {HERE}.fine."
 
 
+class UnnotableFailure(Exception):
+    @override
+    def __getattribute__(self, name: str) -> object:
+        if name == "__notes__":
+            raise RuntimeError("no notes, please")
+        return super().__getattribute__(name)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("as_group", [False, True])
+async def test_exception_that_can_have_no_notes_is_reported_all_the_same(
+    *, as_group: bool
+) -> None:
+    reported: list[Exception] = []
+    ran: list[int] = []
+
+    def fail() -> None:
+        raise UnnotableFailure
+
+    await BackgroundTasks(
+        [fail, partial(ran.append, 1)],
+        as_group=as_group,
+        on_error=lambda _, exc: reported.append(exc),
+    )()
+
+    assert [type(exc) for exc in reported] == [UnnotableFailure]
+    assert ran == [1]
+
+
+class Proxy:
+    """As frameworks have them: it stands for something while a request is served."""
+
+    served = True
+
+    def __getattribute__(self, name: str) -> object:
+        if not Proxy.served:
+            raise RuntimeError("outside of a request")
+        return super().__getattribute__(name)
+
+    def __call__(self) -> None: ...
+
+
+@pytest.mark.anyio
+async def test_proxy_that_stands_for_nothing_any_more_is_a_failure_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reported: list[list[str]] = []
+    ran: list[int] = []
+    tasks = BackgroundTasks(
+        [partial(ran.append, 1), Proxy(), partial(ran.append, 2), Proxy()],
+        on_error=lambda _, exc: reported.append(exc.__notes__),
+    )
+    monkeypatch.setattr(Proxy, "served", False)
+
+    await tasks()
+
+    assert ran == [1, 2]
+    assert reported == [
+        [f"At background task 2 of 4, {HERE}.Proxy."],
+        [f"At background task 4 of 4, {HERE}.Proxy."],
+    ]
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize("exception", [KeyboardInterrupt, SystemExit, GeneratorExit])
 @pytest.mark.parametrize("is_async", [False, True])

@@ -3,20 +3,14 @@
 import ast
 import importlib.metadata
 import inspect
-import json
-import os
 import subprocess
 import sys
-import sysconfig
-import venv
-import zipfile
 from pathlib import Path
 from typing import Annotated, get_args, get_origin, get_type_hints
 
 import pytest
 import typing_extensions
 
-from .snippets import ROOT
 from .subject import NAME, BackgroundTask, BackgroundTasks, subject
 
 PACKAGE = Path(subject.__path__[0])
@@ -70,6 +64,7 @@ def test_import_brings_in_no_framework() -> None:
     assert set(new) <= {*sys.stdlib_module_names, NAME.split(".")[0]}
 
 
+@pytest.mark.skipif(NAME != "bgtasks", reason="a copy has no distribution")
 def test_version_is_that_of_the_distribution() -> None:
     assert subject.__version__ == importlib.metadata.version("bgtasks")
 
@@ -132,63 +127,3 @@ def test_every_public_object_has_a_docstring() -> None:
             if not name.startswith("_") or name == "__call__":
                 assert inspect.getdoc(member), f"{public.__name__}.{name}"
     assert inspect.getdoc(subject.current_thread_limiter)
-
-
-# The wheel
-
-installed_from_the_tree = pytest.mark.skipif(
-    NAME != "bgtasks", reason="about the distribution, not a copy"
-)
-
-
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
-    (wheel,) = folder.glob("*.whl")
-    return wheel
-
-
-@installed_from_the_tree
-def test_wheel_holds_the_package_its_marker_and_its_licence(wheel: Path) -> None:
-    names = zipfile.ZipFile(wheel).namelist()
-
-    assert {f"bgtasks/{file.name}" for file in [*CORE, PACKAGE / "py.typed"]} < {*names}
-    assert any(name.endswith("/licenses/LICENSE") for name in names)
-    assert all(name.startswith("bgtasks") for name in names)
-
-
-@installed_from_the_tree
-def test_types_of_the_wheel_are_complete(wheel: Path, tmp_path: Path) -> None:
-    """As pyright sees it: every public symbol has a known type."""
-    environment = tmp_path / "environment"
-    venv.create(environment)
-    (packages,) = environment.glob("lib/python*/site-packages")
-    zipfile.ZipFile(wheel).extractall(packages)
-    # For anyio and typing_extensions; a .pth file there, the editable one, is not read.
-    (packages / "outer.pth").write_text(sysconfig.get_path("purelib"))
-
-    # Here pyright does not heed --pythonpath: it asks the first `python` there is.
-    path = os.pathsep.join([str(environment / "bin"), os.environ["PATH"]])
-
-    output = subprocess.run(
-        [
-            *(sys.executable, "-m", "pyright", "--outputjson"),
-            *("--verifytypes", "bgtasks", "--ignoreexternal"),
-        ],
-        cwd=tmp_path,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-    verdict = json.loads(output)["typeCompleteness"]
-
-    assert verdict["packageRootDirectory"] == str(packages / "bgtasks")
-    assert verdict["completenessScore"] == 1
-    assert verdict["exportedSymbolCounts"]["withKnownType"] == len(subject.__all__)

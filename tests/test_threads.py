@@ -182,6 +182,7 @@ async def test_limiter_is_not_the_one_that_frameworks_use() -> None:
 async def test_limiter_limits_the_threads() -> None:
     limiter = current_thread_limiter()
     limiter.total_tokens = 2
+    pair = threading.Barrier(2, timeout=5)  # as many as there must be at once
     lock = threading.Lock()
     running, most = 0, 0
 
@@ -190,8 +191,7 @@ async def test_limiter_limits_the_threads() -> None:
         with lock:
             running += 1
             most = max(most, running)
-        # Another task would get its turn here, if it had a thread.
-        anyio.from_thread.run(anyio.lowlevel.checkpoint)
+        pair.wait()
         with lock:
             running -= 1
 
@@ -220,7 +220,7 @@ async def test_full_limiter_does_not_stop_the_threads_of_a_framework() -> None:
     async with anyio.create_task_group() as group:
         group.start_soon(tasks)
         for _ in range(40):
-            assert await anyio.to_thread.run_sync(busy.acquire, True, 5)  # noqa: FBT003
+            assert await anyio.to_thread.run_sync(busy.acquire, True, 5)
         with anyio.fail_after(5):
             await anyio.to_thread.run_sync(lambda: None)
         assert current_thread_limiter().available_tokens == 0

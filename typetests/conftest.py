@@ -5,13 +5,21 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from typing_extensions import override
 
 from . import messages
-from ._checkers import HERE, CheckerError, Report, ask_checkers
+from ._checkers import (
+    HERE,
+    PACKAGE,
+    UNDER_TEST,
+    CheckerError,
+    Report,
+    ask_checkers,
+)
 from ._examples import (
     CHECKERS,
     Example,
@@ -23,7 +31,9 @@ from ._examples import (
 )
 from ._verdicts import disagreements, outside_examples
 
-REPORTS = pytest.StashKey[Mapping[str, list[Report] | CheckerError]]()
+Reports = Mapping[str, list[Report] | CheckerError]
+REPORTS = pytest.StashKey[dict[Path, Reports]]()
+INTEGRATIONS = HERE / "integrations"
 
 
 def pytest_collect_file(
@@ -32,9 +42,10 @@ def pytest_collect_file(
     if file_path == messages.FILE:
         return MessagesCollector.from_parent(parent, path=file_path)
     if (
-        file_path.parent == HERE
+        file_path.parent in {HERE, INTEGRATIONS}
         and file_path.suffix == ".py"
         and is_example_file(file_path)
+        and has_framework(read_examples(file_path))
     ):
         return ExampleCollector.from_parent(parent, path=file_path)
     return None
@@ -102,10 +113,13 @@ class ExampleCollector(pytest.File):
     def in_example(
         self, file: ExampleFile, example: Example, checker: str
     ) -> Iterable[str]:
-        return disagreements(file, example, checker, reports(self.config, checker))
+        return disagreements(file, example, checker, self.reports(checker))
 
     def outside_examples(self, file: ExampleFile, checker: str) -> Iterable[str]:
-        return outside_examples(file, checker, reports(self.config, checker))
+        return outside_examples(file, checker, self.reports(checker))
+
+    def reports(self, checker: str) -> list[Report]:
+        return reports(self.config, checker, self.path.parent)
 
 
 class MessagesCollector(pytest.File):
@@ -129,12 +143,29 @@ class MessagesCollector(pytest.File):
         return messages.differences(messages.read().get(name, {}), current)
 
 
-def reports(config: pytest.Config, checker: str) -> list[Report]:
-    """Return what ``checker`` says of all files; all are asked once in a session."""
-    if REPORTS not in config.stash:
-        paths = [file.path for file in find_examples(HERE)]
-        config.stash[REPORTS] = ask_checkers(paths)
-    found = config.stash[REPORTS][checker]
+def has_framework(file: ExampleFile) -> bool:
+    """Whether what the file documents can be imported in this environment.
+
+    There is an environment for each integration: see the Makefile.
+    """
+    if file.path.parent == HERE:
+        return True
+    if UNDER_TEST != PACKAGE:
+        return False  # a copy has no integrations
+    try:
+        import_module(file.documents)
+    except ImportError:
+        return False
+    return True
+
+
+def reports(config: pytest.Config, checker: str, folder: Path = HERE) -> list[Report]:
+    """Return what ``checker`` says of all files of the folder, once in a session."""
+    stash = config.stash.setdefault(REPORTS, {})
+    if folder not in stash:
+        files = filter(has_framework, find_examples(folder))
+        stash[folder] = ask_checkers([file.path for file in files])
+    found = stash[folder][checker]
     if isinstance(found, CheckerError):
         raise found
     return found

@@ -1,0 +1,106 @@
+"""Background tasks for any ASGI application, added by any code that a request runs.
+
+The middleware gives each request a collection and runs it after the response, whatever
+response that was; ``current_tasks()`` returns it wherever a call leads to.
+"""
+
+# SPDX-License-Identifier: MIT-0
+
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from functools import partial
+from typing import Annotated, Any
+
+from typing_extensions import Doc
+
+from ._calls import add_note
+from ._task import BackgroundTask
+from ._tasks import BackgroundTasks, names
+
+__all__ = ["BackgroundTasksMiddleware", "current_tasks"]
+
+_current_tasks = ContextVar[BackgroundTasks]("background tasks of the request")
+
+
+class BackgroundTasksMiddleware:
+    """ASGI middleware: each HTTP request or WebSocket gets background tasks of its own.
+
+    They run when the application has sent its response. If it raises instead, they do
+    not run, and a note on the exception says so.
+
+    Make it the outermost middleware that you can: ``app.add_middleware(...)`` in
+    Starlette and FastAPI, ``middleware=[...]`` in Litestar, or around the application,
+    ``app = BackgroundTasksMiddleware(app)``.
+
+    Raises:
+        TypeError: ``on_error`` or ``runner`` is not callable.
+    """
+
+    def __init__(
+        self,
+        # `Any`: each framework has its own types for these, and refuses the others'.
+        app: Annotated[
+            Callable[[Any, Any, Any], Awaitable[object]],
+            Doc("The ASGI application to wrap."),
+        ],
+        *,
+        as_group: Annotated[
+            bool, Doc("Whether the tasks run all at once, not one after another.")
+        ] = False,
+        on_error: Annotated[
+            Callable[[BackgroundTask, Exception], object] | None,
+            Doc("Called with each task that fails and its exception; the run goes on."),
+        ] = None,
+        runner: Annotated[
+            Callable[[BackgroundTask], Awaitable[object]] | None,
+            Doc("Runs each task, by `await runner(task)` in place of `await task()`."),
+        ] = None,
+    ) -> None:
+        self._app = app
+        self._new_tasks = partial(
+            BackgroundTasks, as_group=as_group, on_error=on_error, runner=runner
+        )
+        self._new_tasks()  # refuses wrong options now, not in a request
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401
+        """Run the application, then the tasks that were added meanwhile."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        tasks = self._new_tasks()
+        token = _current_tasks.set(tasks)
+        try:
+            try:
+                await self._app(scope, receive, send)
+            except BaseException as exc:
+                if tasks.tasks:
+                    add_note(
+                        exc,
+                        f"Not run, as the application raised: {names(tasks.tasks)}.",
+                    )
+                raise
+            if tasks.tasks:
+                await tasks()
+        finally:
+            _current_tasks.reset(token)
+
+
+def current_tasks() -> BackgroundTasks:
+    """Return the background tasks of the request that is being handled.
+
+    Any code that runs in the request may ask: endpoints and what they call, async or in
+    worker threads, and the tasks themselves.
+
+    Raises:
+        LookupError: There is no request, or no ``BackgroundTasksMiddleware`` around it.
+    """
+    try:
+        return _current_tasks.get()
+    except LookupError:
+        msg = (
+            "current_tasks() was called outside of a request, or there is no "
+            "BackgroundTasksMiddleware around the application: write "
+            "app = BackgroundTasksMiddleware(app), and call current_tasks() while a "
+            "request is handled"
+        )
+        raise LookupError(msg) from None

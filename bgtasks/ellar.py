@@ -1,0 +1,60 @@
+"""Background tasks for Ellar: import them from here, not from starlette.background.
+
+They are of Starlette's own types as well, so that ``res.background = task`` is right. A
+parameter of the type BackgroundTasks, or Inject[BackgroundTasks], gets the tasks of the
+request.
+"""
+
+# SPDX-License-Identifier: MIT-0
+
+from ellar.common.interfaces import IExecutionContext
+from ellar.common.params.decorators.inject import add_default_resolver  # pyright: ignore[reportUnknownVariableType]  # its `Type` lacks an argument
+from ellar.common.params.resolvers.base import ResolverResult
+from ellar.common.params.resolvers.system_parameters import SystemParameterResolver
+from starlette import background
+from typing_extensions import override
+
+from ._task import BackgroundTask as CoreTask
+from ._tasks import BackgroundTasks as CoreTasks
+
+__all__ = ["BackgroundTask", "BackgroundTasks"]
+
+
+class BackgroundTask(CoreTask, background.BackgroundTask):  # type: ignore[misc, override]  # of two definitions, ours is the first
+    """A call to make after the response: ``res.background = task``.
+
+    An ``async def`` function is awaited in the event loop, a plain one runs in a worker
+    thread. What it returns is dropped.
+
+    Raises:
+        TypeError: ``func`` is not callable, or is a generator function, whose call
+            would run nothing.
+    """
+
+
+class BackgroundTasks(CoreTasks, background.BackgroundTasks):  # type: ignore[misc]  # ty: ignore[lost-keyword-for-regular-parameter]  # of two definitions, ours is the first
+    """Calls to make after the response: a parameter, or ``res.background = tasks``.
+
+    They run in the order added, or all at once with ``as_group=True``. When one fails,
+    the following ones do not run, unless there is an ``on_error``.
+
+    Raises:
+        TypeError: ``tasks`` is not an iterable of callables, or ``on_error`` or
+            ``runner`` is not callable.
+    """
+
+
+class BackgroundTasksParameter(SystemParameterResolver):
+    @override
+    async def resolve(self, ctx: IExecutionContext, **kwargs: object) -> ResolverResult:
+        response = ctx.switch_to_http_connection().get_response()
+        tasks = response.background
+        if not isinstance(tasks, BackgroundTasks):
+            # What is there already, from a middleware for example, runs first.
+            tasks = BackgroundTasks(None if tasks is None else [tasks])
+            response.background = tasks
+        values = {str(self.parameter_name): tasks}
+        return ResolverResult(values, [], values)
+
+
+add_default_resolver(BackgroundTasks, BackgroundTasksParameter)

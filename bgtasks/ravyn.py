@@ -1,0 +1,68 @@
+"""Background tasks for Ravyn: import them from here, not from ravyn.
+
+They are of Ravyn's own types as well, so that it takes them as a ``background``.
+"""
+
+# SPDX-License-Identifier: MIT-0
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Annotated
+
+from ravyn import background
+from typing_extensions import Doc
+
+from ._task import BackgroundTask as CoreTask
+from ._tasks import BackgroundTasks as CoreTasks
+
+__all__ = ["BackgroundTask", "BackgroundTasks"]
+
+
+class BackgroundTask(CoreTask, background.BackgroundTask):  # type: ignore[misc]  # ty: ignore[incompatible-attribute-override]  # of two definitions, ours is the first
+    """A call to make after the response: ``Response(..., background=task)``.
+
+    An ``async def`` function is awaited in the event loop, a plain one runs in a worker
+    thread. What it returns is dropped.
+
+    It may be a handler's own, ``@post(background=...)``, and run for all its requests.
+
+    Raises:
+        TypeError: ``func`` is not callable, or is a generator function, whose call
+            would run nothing.
+    """
+
+
+class BackgroundTasks(CoreTasks, background.BackgroundTasks):  # type: ignore[misc]  # ty: ignore[incompatible-attribute-override, lost-keyword-for-regular-parameter]  # of two definitions, ours is the first
+    """Calls to make after the response: ``Response(..., background=tasks)``.
+
+    They run in the order added, or all at once with ``as_group=True``.
+    When one fails, the following ones do not run, unless there is an ``on_error``.
+
+    They may be a handler's own, ``@post(background=...)``, and run for all its
+    requests.
+
+    Raises:
+        TypeError: ``tasks`` is not an iterable of callables, or ``on_error`` or
+            ``runner`` is not callable.
+    """
+
+    def __init__(
+        self,
+        tasks: Annotated[
+            Iterable[Callable[[], object]] | None,
+            Doc("What to run first: tasks, or anything callable without arguments."),
+        ] = None,
+        as_group: Annotated[  # noqa: FBT002 (Ravyn takes it by position)
+            bool, Doc("Whether the tasks run all at once, not one after another.")
+        ] = False,
+        *,
+        on_error: Annotated[
+            Callable[[CoreTask, Exception], object] | None,
+            Doc("Called with each task that fails and its exception; the run goes on."),
+        ] = None,
+        runner: Annotated[
+            Callable[[CoreTask], Awaitable[object]] | None,
+            Doc("Runs each task, by `await runner(task)` in place of `await task()`."),
+        ] = None,
+    ) -> None:
+        super().__init__(tasks, as_group=as_group, on_error=on_error, runner=runner)
+        self.as_group = as_group

@@ -1,0 +1,37 @@
+"""Background tasks for Starlette: import them from here, not from starlette.background.
+
+They are of Starlette's own types as well, so that it takes them as a ``background``.
+"""
+
+# SPDX-License-Identifier: MIT-0
+
+from starlette import background
+
+from ._task import BackgroundTask as CoreTask
+from ._tasks import BackgroundTasks as CoreTasks
+
+__all__ = ["BackgroundTask", "BackgroundTasks"]
+
+
+class BackgroundTask(CoreTask, background.BackgroundTask):  # type: ignore[misc, override]  # of two definitions, ours is the first
+    """A call to make after the response: ``Response(..., background=task)``.
+
+    An ``async def`` function is awaited in the event loop, a plain one runs in a worker
+    thread. What it returns is dropped.
+
+    Raises:
+        TypeError: ``func`` is not callable, or is a generator function, whose call
+            would run nothing.
+    """
+
+
+class BackgroundTasks(CoreTasks, background.BackgroundTasks):  # type: ignore[misc]  # ty: ignore[lost-keyword-for-regular-parameter]  # of two definitions, ours is the first
+    """Calls to make after the response: ``Response(..., background=tasks)``.
+
+    They run in the order added, or all at once with ``as_group=True``. When one fails,
+    the following ones do not run, unless there is an ``on_error``.
+
+    Raises:
+        TypeError: ``tasks`` is not an iterable of callables, or ``on_error`` or
+            ``runner`` is not callable.
+    """

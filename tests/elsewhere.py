@@ -1,0 +1,62 @@
+"""Environments apart from this one, and the core's own tests, run in them."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from .snippets import ROOT
+
+UV = Path(sys.executable).with_name("uv")
+USES_SUBJECT = re.compile(r"^from \.subject import", re.MULTILINE)
+
+
+def make_environment(folder: Path, *install: object, python: object) -> Path:
+    """Make an environment with these and what the core's tests need."""
+    run(UV, "venv", "--quiet", "--python", python, folder, cwd=ROOT)
+    inside = folder / "bin" / "python"
+    group = f"{ROOT / 'pyproject.toml'}:test-core"
+    run(
+        *(UV, "pip", "install", "--quiet", "--python", inside),
+        *("--group", group, *install),
+        cwd=ROOT,
+    )
+    return inside
+
+
+def copy_tests_of_the_core(folder: Path) -> None:
+    """Copy the tests that know the package by ``tests.subject`` alone."""
+    copies = folder / "tests"
+    copies.mkdir()
+    shutil.copy(ROOT / "pyproject.toml", folder)  # for [tool.pytest]
+    for file in (ROOT / "tests").glob("*.py"):
+        if not file.name.startswith("test_") or USES_SUBJECT.search(file.read_text()):
+            shutil.copy(file, copies)
+
+
+def run(
+    *command: object, cwd: Path, expect: int | None = 0, **environment: object
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in an environment that does not know of this one."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("COV_", "MAKE", "PYTEST_", "PYTHON", "VIRTUAL_ENV"))
+    }
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        env=inherited
+        | {"BGTASKS_ELSEWHERE": "yes"}
+        | {name: str(value) for name, value in environment.items()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if expect is not None and done.returncode != expect:
+        print(done.stdout, done.stderr, sep="\n")  # noqa: T201 (pytest shows it)
+        msg = f"{command[0]} ended with {done.returncode}, not {expect}"
+        raise AssertionError(msg)
+    return done

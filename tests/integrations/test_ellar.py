@@ -1,0 +1,140 @@
+"""bgtasks.ellar: Ellar's own examples over HTTP, and injection."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import httpx
+import pytest
+from ellar.app import AppFactory
+from ellar.common import IHostContext, Inject, Module, ModuleRouter, middleware
+from ellar.core import ModuleBase
+from starlette import background
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+import bgtasks
+from bgtasks.ellar import BackgroundTask, BackgroundTasks
+from examples.ellar_tasks import app
+
+from .serving import get, log_lines, serving
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.mark.parametrize(
+    ("path", "lines"),
+    [
+        ("signup-with-response", ["Welcome, ada@example.org"]),
+        (
+            "signup",
+            ["Welcome, ada@example.org", "another_background_task parameter"],
+        ),
+        ("signup-with-inject", ["Welcome, ada@example.org"]),
+    ],
+)
+def test_example_runs_its_tasks_in_order(path: str, lines: list[str]) -> None:
+    with serving(app) as client:
+        response = client.post(f"/background-test/{path}?email=ada@example.org")
+
+    assert response.json() == {"status": "Signup successful"}
+    assert log_lines() == lines
+
+
+def test_classes_are_ours_and_starlettes() -> None:
+    task, tasks = BackgroundTask(print), BackgroundTasks()
+
+    assert isinstance(task, bgtasks.BackgroundTask)
+    assert isinstance(task, background.BackgroundTask)
+    assert isinstance(tasks, bgtasks.BackgroundTasks)
+    assert isinstance(tasks, background.BackgroundTasks)
+
+
+async def request(
+    *routers: ModuleRouter, modules: Sequence[type[ModuleBase]] = ()
+) -> httpx.Response:
+    return await get(AppFactory.create_app(routers=routers, modules=modules))
+
+
+async def test_two_parameters_get_the_same_object() -> None:
+    router = ModuleRouter("")
+    got: list[BackgroundTasks] = []
+
+    @router.get("/")
+    def endpoint(one: BackgroundTasks, other: Inject[BackgroundTasks]) -> str:
+        got.extend([one, other])
+        return ""
+
+    await request(router)
+
+    assert got[0] is got[1]
+
+
+async def test_task_that_is_on_the_response_already_is_kept_and_runs_first() -> None:
+    ran: list[str] = []
+    router = ModuleRouter("")
+
+    @router.get("/")
+    def endpoint(tasks: BackgroundTasks) -> str:
+        tasks.add_task(ran.append, "endpoint")
+        return ""
+
+    @Module(routers=[router])
+    class WithMiddleware(ModuleBase):
+        @middleware()
+        async def add_task(
+            self, context: IHostContext, call_next: Callable[[], Awaitable[None]]
+        ) -> None:
+            response = context.switch_to_http_connection().get_response()
+            response.background = BackgroundTask(ran.append, "middleware")
+            await call_next()
+
+    await request(modules=[WithMiddleware])
+
+    assert ran == ["middleware", "endpoint"]
+
+
+async def test_tasks_compose_with_those_of_ellar() -> None:
+    ran: list[str] = []
+    router = ModuleRouter("")
+
+    @router.get("/")
+    def endpoint(theirs: background.BackgroundTasks, ours: BackgroundTasks) -> str:
+        ours.add_task(ran.append, "ours")
+        theirs.add_task(ran.append, "theirs")
+        return ""
+
+    await request(router)
+
+    assert ran == ["theirs", "ours"]
+
+
+async def test_tasks_do_not_run_when_the_endpoint_raises() -> None:
+    ran: list[str] = []
+    router = ModuleRouter("")
+
+    @router.get("/")
+    def endpoint(tasks: BackgroundTasks) -> str:
+        tasks.add_task(ran.append, "ran")
+        raise HTTPException(404)
+
+    assert (await request(router)).status_code == 404
+    assert ran == []
+
+
+async def test_ellar_drops_injected_tasks_if_the_endpoint_returns_a_response() -> None:
+    """As it does with its own; bgtasks.asgi drops nothing."""
+    ran: list[str] = []
+    router = ModuleRouter("")
+
+    @router.get("/")
+    def endpoint(tasks: BackgroundTasks) -> JSONResponse:
+        tasks.add_task(ran.append, "injected")
+        return JSONResponse("", background=BackgroundTask(ran.append, "response"))
+
+    await request(router)
+
+    assert ran == ["response"]

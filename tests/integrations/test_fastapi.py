@@ -1,0 +1,358 @@
+"""bgtasks.fastapi: FastAPI's own examples over HTTP, and injection."""
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Annotated, Any
+
+import fastapi
+import pytest
+from fastapi import Depends, FastAPI, HTTPException, Request, WebSocket
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette import background
+
+import bgtasks
+from bgtasks.fastapi import BackgroundTasks, InjectedTasks, background_tasks
+from examples.fastapi_tasks import app as example
+
+from .serving import connect_websocket, get, log_lines, serving
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    ("path", "lines"),
+    [
+        (
+            "/send-simple-notification/ada@example.org",
+            ["notification for ada@example.org: some notification"],
+        ),
+        (
+            "/send-notification/ada@example.org?q=hello",
+            ["found query: hello", "message to ada@example.org, about hello"],
+        ),
+        (
+            "/send-notification/ada@example.org",
+            ["message to ada@example.org, about nothing"],
+        ),
+        (
+            "/send-own-response/ada@example.org",
+            ["notification for ada@example.org: own response"],
+        ),
+    ],
+)
+def test_example_runs_each_task_once_in_the_order_added(
+    path: str, lines: list[str]
+) -> None:
+    with serving(example) as client:
+        assert client.post(path).status_code == 200
+
+    assert log_lines() == lines
+
+
+def test_example_with_options_logs_a_failure_and_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with serving(example) as client:
+        assert client.post("/send-and-go-on/ada@example.org").status_code == 200
+
+    assert log_lines() == ["notification for ada@example.org: after a failure"]
+    assert "examples.fastapi_tasks.fail failed" in [
+        record.message for record in caplog.records if record.levelno == logging.ERROR
+    ]
+
+
+async def test_endpoint_dependency_and_subdependency_get_the_same_object() -> None:
+    app = FastAPI()
+    got: list[InjectedTasks] = []
+
+    def lower(tasks: BackgroundTasks) -> None:
+        got.append(tasks)
+
+    async def upper(tasks: BackgroundTasks, _: Annotated[None, Depends(lower)]) -> None:
+        got.append(tasks)
+
+    @app.get("/", dependencies=[Depends(upper)])
+    async def endpoint(tasks: BackgroundTasks, again: BackgroundTasks) -> None:
+        got.extend([tasks, again])
+
+    await get(app, raises=False)
+
+    assert len(got) == 4
+    assert all(tasks is got[0] for tasks in got)
+
+
+async def test_each_request_gets_tasks_of_its_own() -> None:
+    app = FastAPI()
+    got: list[InjectedTasks] = []
+
+    @app.get("/")
+    async def endpoint(tasks: BackgroundTasks) -> None:
+        got.append(tasks)
+
+    await get(app, raises=False)
+    await get(app, raises=False)
+
+    first, second = got
+    assert first is not second
+
+
+def test_nothing_is_added_to_the_openapi_schema() -> None:
+    def schema(*, with_tasks: bool) -> object:
+        app = FastAPI()
+
+        @app.get("/{name}", operation_id="endpoint")
+        async def endpoint(name: str) -> str:
+            return name
+
+        @app.get("/{name}", operation_id="endpoint")
+        async def with_ours(name: str, tasks: BackgroundTasks) -> str:
+            tasks.add_task(print)
+            return name
+
+        app.router.routes[:] = [
+            route
+            for route in app.routes
+            if getattr(route, "endpoint", None)
+            is (with_ours if with_tasks else endpoint)
+        ]
+        paths = app.openapi()["paths"]
+        paths["/{name}"]["get"].pop("summary")
+        return app.openapi()
+
+    assert schema(with_tasks=True) == schema(with_tasks=False)
+
+
+async def test_dependency_tasks_run_before_those_of_the_endpoint() -> None:
+    app = FastAPI()
+    ran: list[str] = []
+
+    def dependency(tasks: BackgroundTasks) -> None:
+        tasks.add_task(ran.append, "dependency")
+
+    @app.get("/", dependencies=[Depends(dependency)])
+    async def endpoint(tasks: BackgroundTasks) -> None:
+        tasks.add_task(ran.append, "endpoint")
+
+    await get(app, raises=False)
+
+    assert ran == ["dependency", "endpoint"]
+
+
+async def test_tasks_run_though_the_response_has_a_background_of_its_own() -> None:
+    app = FastAPI()
+    ran: list[str] = []
+
+    @app.get("/")
+    async def endpoint(tasks: BackgroundTasks) -> JSONResponse:
+        tasks.add_task(ran.append, "injected")
+        return JSONResponse(
+            {}, background=background.BackgroundTask(ran.append, "of the response")
+        )
+
+    await get(app, raises=False)
+
+    assert ran == ["of the response", "injected"]
+
+
+async def test_tasks_run_once_if_the_response_carries_them_too() -> None:
+    app = FastAPI()
+    ran: list[str] = []
+
+    @app.get("/")
+    async def endpoint(tasks: BackgroundTasks) -> JSONResponse:
+        tasks.add_task(ran.append, "injected")
+        return JSONResponse({}, background=tasks)
+
+    await get(app, raises=False)
+
+    assert ran == ["injected"]
+
+
+async def test_tasks_compose_with_those_of_fastapi() -> None:
+    app = FastAPI()
+    ran: list[str] = []
+
+    @app.get("/")
+    async def endpoint(tasks: BackgroundTasks, theirs: fastapi.BackgroundTasks) -> None:
+        tasks.add_task(ran.append, "ours")
+        theirs.add_task(ran.append, "theirs")
+
+    await get(app, raises=False)
+
+    assert sorted(ran) == ["ours", "theirs"]
+
+
+async def test_tasks_run_after_the_last_byte_of_a_stream() -> None:
+    app = FastAPI()
+    happened: list[str] = []
+
+    async def body() -> AsyncIterator[str]:
+        for part in ("first", "last"):
+            happened.append(part)
+            yield part
+
+    @app.get("/")
+    async def endpoint(tasks: BackgroundTasks) -> StreamingResponse:
+        tasks.add_task(happened.append, "task")
+        return StreamingResponse(body())
+
+    assert (await get(app, raises=False)).text == "firstlast"
+    assert happened == ["first", "last", "task"]
+
+
+@pytest.mark.parametrize("status_code", [404, 500])
+async def test_tasks_do_not_run_when_the_endpoint_raises_and_a_note_says_so(
+    status_code: int,
+) -> None:
+    app = FastAPI()
+    ran: list[str] = []
+    exception = HTTPException(404) if status_code == 404 else ValueError("away")
+
+    @app.get("/")
+    async def endpoint(tasks: BackgroundTasks) -> None:
+        tasks.add_task(ran.append, "ran")
+        raise exception
+
+    assert (await get(app, raises=False)).status_code == status_code
+    assert ran == []
+    assert exception.__notes__ == ["Not run, as the request failed: list.append."]
+
+
+async def test_exception_gets_no_note_if_no_task_was_added() -> None:
+    app = FastAPI()
+    exception = HTTPException(404)
+
+    @app.get("/")
+    async def endpoint(tasks: BackgroundTasks) -> None:
+        assert tasks.tasks == []
+        raise exception
+
+    assert (await get(app, raises=False)).status_code == 404
+    assert not hasattr(exception, "__notes__")
+
+
+async def test_failing_task_leaves_with_a_note_of_what_was_not_run() -> None:
+    app = FastAPI()
+    ran: list[str] = []
+
+    async def fail() -> None:
+        raise ConnectionError
+
+    @app.get("/")
+    async def endpoint(tasks: BackgroundTasks) -> str:
+        tasks.add_task(fail)
+        tasks.add_task(ran.append, "ran")
+        return "sent"
+
+    with pytest.raises(ConnectionError) as raised:
+        await get(app)
+    assert "Not run: " in raised.value.__notes__[-1]
+    assert (await get(app, raises=False)).json() == "sent"
+    assert ran == []
+
+
+@pytest.mark.parametrize(
+    ("own", "events"),
+    [
+        (None, ["task", "after closed", "before closed"]),
+        (
+            background.BackgroundTask(lambda: None),
+            ["after closed", "task", "before closed"],
+        ),
+    ],
+    ids=["", "response has a background of its own"],
+)
+async def test_dependencies_are_open_while_tasks_run(
+    own: background.BackgroundTask | None, events: list[str]
+) -> None:
+    app = FastAPI()
+    happened: list[str] = []
+
+    async def before() -> AsyncGenerator[None]:
+        yield
+        happened.append("before closed")
+
+    async def after() -> AsyncGenerator[None]:
+        yield
+        happened.append("after closed")
+
+    @app.get("/")
+    async def endpoint(
+        _before: Annotated[None, Depends(before)],
+        tasks: BackgroundTasks,
+        _after: Annotated[None, Depends(after)],
+    ) -> JSONResponse:
+        tasks.add_task(happened.append, "task")
+        return JSONResponse({}, background=own)
+
+    await get(app, raises=False)
+
+    assert happened == events
+
+
+async def test_options_reach_the_tasks() -> None:
+    app = FastAPI()
+    seen: list[object] = []
+
+    async def runner(task: bgtasks.BackgroundTask) -> None:
+        seen.append("runner")
+        await task()
+
+    def on_error(_: bgtasks.BackgroundTask, exc: Exception) -> None:
+        seen.append(exc.args)
+
+    async def fail(reason: str) -> None:
+        raise ConnectionError(reason)
+
+    @app.get("/")
+    async def endpoint(
+        tasks: Annotated[
+            BackgroundTasks,
+            Depends(background_tasks(as_group=True, on_error=on_error, runner=runner)),
+        ],
+    ) -> str:
+        tasks.add_task(fail, "away")
+        return repr(tasks)
+
+    assert (await get(app, raises=False)).json().endswith("as_group=True)")
+    assert seen == ["runner", ("away",)]
+
+
+@pytest.mark.parametrize("option", ["on_error", "runner"])
+def test_wrong_option_is_refused_when_the_dependency_is_made(option: str) -> None:
+    wrong: dict[str, Any] = {option: "not callable"}
+
+    with pytest.raises(TypeError, match=f"{option} must be callable"):
+        background_tasks(**wrong)
+
+
+async def test_tasks_of_a_websocket_run_when_the_endpoint_has_ended() -> None:
+    app = FastAPI()
+    happened: list[str] = []
+
+    @app.websocket("/")
+    async def endpoint(websocket: WebSocket, tasks: BackgroundTasks) -> None:
+        await websocket.accept()
+        tasks.add_task(happened.append, "task")
+        happened.append(await websocket.receive_text())
+
+    await connect_websocket(app, "hello")
+
+    assert happened == ["hello", "task"]
+
+
+async def test_error_page_of_an_exception_handler_runs_no_task() -> None:
+    app = FastAPI()
+    ran: list[str] = []
+
+    @app.exception_handler(KeyError)
+    async def handle(_: Request, exc: Exception) -> JSONResponse:
+        return JSONResponse({"notes": exc.__notes__}, status_code=404)
+
+    @app.get("/")
+    async def endpoint(tasks: BackgroundTasks) -> None:
+        tasks.add_task(ran.append, "ran")
+        raise KeyError
+
+    assert "Not run" in (await get(app, raises=False)).json()["notes"][0]
+    assert ran == []

@@ -1,0 +1,104 @@
+"""bgtasks.litestar: Litestar's own examples over HTTP, and its options."""
+
+import pytest
+from litestar import Litestar, Response, background_tasks, get
+from litestar.exceptions import NotFoundException
+
+import bgtasks
+from bgtasks.litestar import BackgroundTask, BackgroundTasks
+from examples.litestar_tasks import app
+
+from .serving import get as get_page
+from .serving import log_lines, serving
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    ("path", "lines"),
+    [
+        ("/?name=Ada", ["greeter: was called with name Ada"]),
+        ("/handler", ["greeter: was called"]),
+        ("/list?name=Ada", ["list: Ada", "Ada"]),
+    ],
+)
+def test_example_runs_its_tasks_in_order(path: str, lines: list[str]) -> None:
+    with serving(app) as client:
+        assert client.get(path).is_success
+
+    assert log_lines() == lines
+
+
+def test_example_with_group_runs_all_of_its_tasks() -> None:
+    with serving(app) as client:
+        assert client.get("/group?name=Ada").is_success
+
+    assert sorted(log_lines()) == ["Ada", "group: Ada"]
+
+
+def test_handlers_task_runs_for_each_of_its_requests() -> None:
+    with serving(app) as client:
+        client.get("/handler")
+        client.get("/handler")
+
+    assert log_lines() == ["greeter: was called"] * 2
+
+
+def test_classes_are_ours_and_litestars() -> None:
+    task, tasks = BackgroundTask(print), BackgroundTasks()
+
+    assert isinstance(task, bgtasks.BackgroundTask)
+    assert isinstance(task, background_tasks.BackgroundTask)
+    assert isinstance(tasks, bgtasks.BackgroundTasks)
+    assert isinstance(tasks, background_tasks.BackgroundTasks)
+
+
+@pytest.mark.parametrize(
+    "tasks", [BackgroundTasks([], True), BackgroundTasks(run_in_task_group=True)]
+)
+def test_run_in_task_group_is_taken_by_position_and_by_name(
+    tasks: BackgroundTasks,
+) -> None:
+    assert tasks.run_in_task_group is True
+    assert repr(tasks) == "BackgroundTasks([], as_group=True)"
+
+
+async def test_options_reach_the_tasks() -> None:
+    seen: list[str] = []
+
+    async def runner(task: bgtasks.BackgroundTask) -> None:
+        seen.append("runner")
+        await task()
+
+    def on_error(_: bgtasks.BackgroundTask, exc: Exception) -> None:
+        seen.append(type(exc).__name__)
+
+    async def fail() -> None:
+        raise ConnectionError
+
+    await BackgroundTasks([fail], on_error=on_error, runner=runner)()
+
+    assert seen == ["runner", "ConnectionError"]
+
+
+async def test_handlers_tasks_do_not_run_when_it_raises() -> None:
+    ran: list[str] = []
+
+    @get("/", background=BackgroundTask(ran.append, "ran"), sync_to_thread=False)
+    def handler() -> None:
+        raise NotFoundException
+
+    assert (await get_page(Litestar([handler]))).status_code == 404
+    assert ran == []
+
+
+async def test_background_of_the_response_takes_the_place_of_the_handlers() -> None:
+    ran: list[str] = []
+
+    @get("/", background=BackgroundTask(ran.append, "handler"), sync_to_thread=False)
+    def handler() -> Response[str]:
+        return Response("", background=BackgroundTask(ran.append, "response"))
+
+    await get_page(Litestar([handler]))
+
+    assert ran == ["response"]

@@ -1,0 +1,50 @@
+"""docs/frameworks.md: what it shows runs, and its versions are those tested."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.snippets import ROOT, snippets
+
+PAGE = ROOT / "docs" / "frameworks.md"
+
+
+@pytest.mark.parametrize("number", range(len(snippets(PAGE, "python"))))
+def test_snippet_runs(number: int, tmp_path: Path) -> None:
+    (tmp_path / "snippet.py").write_text(snippets(PAGE, "python")[number])
+
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "snippet.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_versions_are_those_that_are_tested() -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    tested = {
+        requirement
+        for group in groups["dependency-groups"].values()
+        for requirement in group
+        if isinstance(requirement, str)
+    }
+    page = PAGE.read_text("utf-8")
+
+    frameworks = re.findall(r"`from bgtasks\.(\w+) .*` \| ([\d.]+)", page)
+    servers = re.findall(r"\| (uvicorn|hypercorn|granian) ([\d.]+)(?= \|)", page)
+    others = re.search(r"\| Quart, Django.* \| ([\d.]+), ([\d.]+) \|", page)
+
+    assert len(frameworks) == 8
+    assert len(servers) == 3
+    assert others is not None
+    shown = [item for item in [*frameworks, *servers] if item[0] != "asgi"]
+    shown += zip(["quart", "django"], others.groups(), strict=True)
+    assert {f"{name}=={version}" for name, version in shown} <= tested

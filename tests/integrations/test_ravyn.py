@@ -1,0 +1,119 @@
+"""bgtasks.ravyn: Ravyn's own examples over HTTP, and its options."""
+
+from collections import Counter
+
+import pytest
+from ravyn import Gateway, JSONResponse, Ravyn, background, get
+from ravyn.exceptions import NotFound
+
+import bgtasks
+from bgtasks.ravyn import BackgroundTask, BackgroundTasks
+from examples.ravyn_tasks import app
+
+from .serving import get as get_page
+from .serving import log_lines, serving
+
+pytestmark = pytest.mark.anyio
+
+ADA = {"email": "ada@example.org", "password": "secret"}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.mark.parametrize(
+    ("path", "lines"),
+    [
+        ("handler-with-one-task", ["Account created to everybody"]),
+        (
+            "handler-with-list",
+            ["Account created to everybody", "Notification sent"],
+        ),
+        ("response-with-one-task", ["Thank you to ada@example.org"]),
+        (
+            "response-with-list",
+            ["Notification sent", "Thank you to ada@example.org"],
+        ),
+        ("register", ["Notification sent", "Thank you to ada@example.org"]),
+    ],
+)
+def test_example_runs_its_tasks(path: str, lines: list[str]) -> None:
+    with serving(app) as client:
+        assert client.post(f"/{path}", json=ADA).is_success
+
+    # Of a group the order is not certain.
+    assert sorted(log_lines()) == lines
+
+
+def test_handlers_tasks_run_for_each_of_its_requests() -> None:
+    with serving(app) as client:
+        client.post("/handler-with-list", json=ADA)
+        client.post("/handler-with-list", json=ADA)
+
+    # The server begins the second while the tasks of the first run.
+    assert Counter(log_lines()) == {
+        "Account created to everybody": 2,
+        "Notification sent": 2,
+    }
+
+
+def test_classes_are_ours_and_ravyns() -> None:
+    task, tasks = BackgroundTask(print), BackgroundTasks()
+
+    assert isinstance(task, bgtasks.BackgroundTask)
+    assert isinstance(task, background.BackgroundTask)
+    assert isinstance(tasks, bgtasks.BackgroundTasks)
+    assert isinstance(tasks, background.BackgroundTasks)
+
+
+@pytest.mark.parametrize(
+    "tasks", [BackgroundTasks([], True), BackgroundTasks(as_group=True)]
+)
+def test_as_group_is_taken_by_position_and_by_name(tasks: BackgroundTasks) -> None:
+    assert tasks.as_group is True
+    assert repr(tasks) == "BackgroundTasks([], as_group=True)"
+
+
+async def test_options_reach_the_tasks() -> None:
+    seen: list[str] = []
+
+    async def runner(task: bgtasks.BackgroundTask) -> None:
+        seen.append("runner")
+        await task()
+
+    def on_error(_: bgtasks.BackgroundTask, exc: Exception) -> None:
+        seen.append(type(exc).__name__)
+
+    async def fail() -> None:
+        raise ConnectionError
+
+    await BackgroundTasks([fail], on_error=on_error, runner=runner)()
+
+    assert seen == ["runner", "ConnectionError"]
+
+
+async def test_handlers_tasks_do_not_run_when_it_raises() -> None:
+    ran: list[str] = []
+
+    @get("/", background=BackgroundTask(ran.append, "ran"))
+    async def handler() -> None:
+        raise NotFound
+
+    response = await get_page(Ravyn(routes=[Gateway(handler=handler)]))
+
+    assert response.status_code == 404
+    assert ran == []
+
+
+async def test_background_of_the_response_takes_the_place_of_the_handlers() -> None:
+    ran: list[str] = []
+
+    @get("/", background=BackgroundTask(ran.append, "handler"))
+    async def handler() -> JSONResponse:
+        return JSONResponse("", background=BackgroundTask(ran.append, "response"))
+
+    await get_page(Ravyn(routes=[Gateway(handler=handler)]))
+
+    assert ran == ["response"]

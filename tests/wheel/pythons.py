@@ -1,0 +1,53 @@
+"""The Pythons on this machine that bgtasks supports."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.elsewhere import UV
+
+OLDEST = (3, 11)
+ASK = "import sys; print(*sys.version_info[:2], sys.implementation.name)"
+
+
+def installed() -> dict[str, Path]:
+    """Return an interpreter for each version there is, such as ``{"3.11": ...}``."""
+    found: dict[tuple[int, int], Path] = {}
+    for python in candidates():
+        version = version_of(python)
+        if version is not None and version >= OLDEST:
+            found.setdefault(version, python)
+    return {f"{major}.{minor}": found[major, minor] for major, minor in sorted(found)}
+
+
+def candidates() -> Iterator[Path]:
+    yield Path(sys.executable)
+    for minor in range(OLDEST[1], OLDEST[1] + 20):
+        if on_path := shutil.which(f"python3.{minor}"):
+            yield Path(on_path)
+    listed = output_of(
+        *(UV, "python", "list", "--only-installed", "--output-format=json")
+    )
+    for each in json.loads(listed or "[]"):
+        yield Path(each["path"])
+    if pyenv := output_of("pyenv", "root").strip():
+        yield from sorted(Path(pyenv).glob("versions/*/bin/python"))
+
+
+def version_of(python: Path) -> tuple[int, int] | None:
+    # pyenv's own python3.12 on the path may start nothing.
+    said = re.fullmatch(r"(\d+) (\d+) cpython\n", output_of(python, "-c", ASK))
+    return None if said is None else (int(said[1]), int(said[2]))
+
+
+def output_of(*command: object) -> str:
+    try:
+        return subprocess.run(
+            list(map(str, command)), capture_output=True, text=True, check=False
+        ).stdout
+    except OSError:
+        return ""

@@ -1,0 +1,67 @@
+"""The wheel, installed: the core's tests pass with it, and checkers read its types."""
+
+import email
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.elsewhere import copy_tests_of_the_core, make_environment, run
+from tests.snippets import ROOT
+
+from .pythons import installed
+
+PYTHONS = installed()
+
+
+def requirements(wheel: Path, dependencies: str) -> list[str]:
+    (name,) = (n for n in zipfile.ZipFile(wheel).namelist() if n.endswith("METADATA"))
+    metadata = email.message_from_bytes(zipfile.ZipFile(wheel).read(name))
+    declared = [
+        each for each in metadata.get_all("Requires-Dist", []) if ";" not in each
+    ]
+    if dependencies == "newest":
+        return [each.partition(">=")[0] for each in declared]
+    return [each.replace(">=", "==") for each in declared]
+
+
+@pytest.mark.parametrize("dependencies", ["lowest", "newest"])
+@pytest.mark.parametrize("python", PYTHONS)
+def test_installed_wheel_passes_the_tests_of_the_core(
+    python: str, dependencies: str, wheel: Path, tmp_path: Path
+) -> None:
+    copy_tests_of_the_core(tmp_path)
+    environment = tmp_path / "environment"
+    inside = make_environment(
+        environment,
+        wheel,
+        *requirements(wheel, dependencies),
+        python=PYTHONS[python],
+    )
+    where = "import bgtasks; print(bgtasks.__file__)"
+    package = run(inside, "-c", where, cwd=tmp_path).stdout
+    assert package.startswith(str(environment))
+
+    tests = run(
+        *(inside, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"),
+        cwd=tmp_path,
+    )
+
+    passed = int(tests.stdout.rpartition(" passed")[0].split()[-1])
+    assert passed > 300
+
+
+@pytest.mark.parametrize("version", PYTHONS)
+def test_checkers_accept_and_reject_alike_for_each_python(
+    version: str, wheel: Path, tmp_path: Path
+) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+
+    run(
+        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+        *("--ignore=typetests/test_suite_bites.py", "typetests"),
+        cwd=ROOT,
+        PYTHONPATH=tmp_path,
+        TYPETESTS_PYTHON_VERSION=version,
+    )

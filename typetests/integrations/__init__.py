@@ -1,0 +1,1 @@
+"""What checkers accept and reject of each integration: a file for each."""

@@ -1,0 +1,97 @@
+"""Ellar's responses and handlers take these classes as its own."""
+
+from ellar.common import Inject, Response
+from starlette import background
+
+import bgtasks
+from bgtasks.ellar import BackgroundTask, BackgroundTasks
+
+DOCUMENTS = "bgtasks.ellar"
+
+
+async def send_email(to: str, *, subject: str) -> None: ...
+
+
+def resize(path: str, width: int) -> None: ...
+
+
+def one_task() -> None:
+    """A response takes a task."""
+    Response(
+        "sent", background=BackgroundTask(send_email, "ada@example.org", subject="Hi")
+    )
+    Response("sent", background=BackgroundTask(resize, "portrait.png", width=800))
+    Response("sent", background=send_email)  # E: a function, not a task
+
+
+def wrong_arguments_of_a_task() -> None:
+    """The arguments are checked against the function."""
+    BackgroundTask(send_email, 42, subject="Hi")  # E: `to` is a str
+    BackgroundTask(send_email, "ada@example.org")  # E: `subject` is missing
+    BackgroundTask(send_email, "ada@example.org", subjet="Hi")  # E: no such parameter
+    BackgroundTask(resize, "portrait.png", 800, 600)  # E: two parameters
+    BackgroundTask(resize("portrait.png", 800))  # E: already called
+
+
+def several_tasks() -> None:
+    """A response takes a collection."""
+    tasks = BackgroundTasks()
+    tasks.add_task(send_email, "ada@example.org", subject="Hi")
+    tasks.add_task(resize, "portrait.png", width=800)
+    Response("sent", background=tasks)
+    Response("sent", background=tasks())  # E: already called
+
+
+def wrong_arguments_in_a_collection(tasks: BackgroundTasks) -> None:
+    """The arguments are checked against the function here as well."""
+    tasks.add_task(send_email, 42, subject="Hi")  # E: `to` is a str
+    tasks.add_task(send_email, "ada@example.org")  # E: `subject` is missing
+    tasks.add_task(send_email, "ada@example.org", subjet="Hi")  # E: no such parameter
+    tasks.add_task(resize, "portrait.png", "800")  # E: `width` is an int
+    tasks.add_task(resize("portrait.png", 800))  # E: already called
+
+
+def list_of_tasks(tasks: BackgroundTasks) -> None:
+    """A collection begins with tasks, ours or Ellar's own, or other collections."""
+    BackgroundTasks([BackgroundTask(resize, "portrait.png", 800), tasks])
+    BackgroundTasks([background.BackgroundTask(resize, "portrait.png", 800)])
+    BackgroundTasks([resize])  # E: `path` and `width` are missing
+    BackgroundTasks(BackgroundTask(resize, "portrait.png", 800))  # E: not a list
+
+
+async def log(task: bgtasks.BackgroundTask, exc: Exception) -> None: ...
+
+
+async def run(task: bgtasks.BackgroundTask) -> None:
+    await task()
+
+
+def options() -> None:
+    """The options are those of the core."""
+    BackgroundTasks(as_group=True, on_error=log, runner=run)
+    BackgroundTasks(as_group="yes")  # E: a bool
+    BackgroundTasks(on_error=run)  # E: gets two arguments
+    BackgroundTasks(runner=log)  # E: gets one argument
+
+
+def both_ours_and_theirs(task: BackgroundTask, tasks: BackgroundTasks) -> None:
+    """They go wherever Ellar's or the core's classes are asked for."""
+    theirs: list[background.BackgroundTask] = [task]
+    ours: list[bgtasks.BackgroundTask] = [task]
+    their_tasks: list[background.BackgroundTasks] = [tasks]
+    our_tasks: list[bgtasks.BackgroundTasks] = [tasks]
+    print(theirs, ours, their_tasks, our_tasks)
+
+
+def injected(tasks: Inject[BackgroundTasks], others: BackgroundTasks) -> None:
+    """A parameter, with or without `Inject`, is a collection."""
+    tasks.add_task(resize, "portrait.png", 800)
+    others.add_task(resize, "portrait.png", 800)
+    others.add_task(resize, "portrait.png", "800")  # E: `width` is an int
+
+
+def on_the_response(res: Response, tasks: BackgroundTasks) -> None:
+    """The response that Ellar injects takes either."""
+    res.background = BackgroundTask(resize, "portrait.png", 800)
+    res.background = tasks
+    res.background = resize  # E: a function, not a task
