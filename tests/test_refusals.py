@@ -332,10 +332,6 @@ def test_on_error_that_takes_something_else_is_refused(
     with pytest.raises(TypeError) as caught:
         BackgroundTasks(on_error=on_error)
 
-    named = (
-        f"{__name__}.{name}" if name else f"{BackgroundTask.__module__}.BackgroundTask"
-    )
-    message = f"on_error is called as on_error(task, exc), which {named} does not take"
     assert re.fullmatch(
         r"on_error is called as on_error\(task, exc\), which "
         rf"{__name__}.{name} does not take: {reason}",
