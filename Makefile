@@ -56,7 +56,7 @@ test-%: .envs/%/ready
 	.envs/$*/.venv/bin/pyright --project .envs/$*/pyrightconfig.json
 	.envs/$*/.venv/bin/ty check --python .envs/$*/.venv $(CODE)
 	.envs/$*/.venv/bin/pyrefly check --python-interpreter-path .envs/$*/.venv/bin/python $(CODE)
-	.envs/$*/.venv/bin/python -m pytest tests/integrations/test_$*.py typetests/integrations/in_$*.py
+	.envs/$*/.venv/bin/python -m pytest tests/integrations/test_$*.py typetests/integrations/in_$*.py typetests/integrations/messages.json
 
 strict: $(READY) ## Run the core's tests in the debug modes of Python and asyncio
 	PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -W error -m pytest \
@@ -72,8 +72,9 @@ test-docs: $(READY) $(DOCS)/ready ## Test the site in a browser, and what editor
 typetests: $(READY) ## Ask every type checker what it accepts and rejects
 	$(BIN)/python -m pytest typetests
 
-messages: $(READY) ## Write the checkers' messages beside the typetests anew
+messages: $(READY) $(APART:%=.envs/%/ready) ## Write the checkers' messages beside the typetests anew
 	$(BIN)/python -m typetests.messages
+	$(foreach env,$(APART),.envs/$(env)/.venv/bin/python -m typetests.messages &&) true
 
 api: $(READY) ## Write the description of the public API anew
 	$(BIN)/python -m tests.public_api

@@ -4,11 +4,11 @@ A griffe extension: it runs when the site is built, and needs no checker. It wou
 fail the build than leave anything out.
 """
 
-import json
 import re
 import tomllib
 from ast import literal_eval
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from textwrap import indent
 from typing import Any
 
@@ -21,6 +21,7 @@ from ._checkers import HERE, PACKAGE
 from ._examples import Example, ExampleFile, Statement, find_examples
 
 DOCS = {"typing_extensions.Doc", "annotated_doc.Doc", "typing.Doc"}
+SPECIAL = {"__init__", "__call__"}
 PARAMETERS = griffe.DocstringSectionKind.parameters
 STARS: dict[griffe.ParameterKind | None, str] = {
     griffe.ParameterKind.var_positional: "*",
@@ -57,11 +58,13 @@ def public_functions(pkg: griffe.Module) -> Iterator[griffe.Function]:
             member = module[str(name)]
             if not member.canonical_path.startswith(f"{PACKAGE}."):
                 continue
-            if member.is_function:
-                yield member.final_target
-            elif member.is_class:
-                for each in member.final_target.functions.values():
-                    if each.name in {"__init__", "__call__"} or each.name[0] != "_":
+            target = member.final_target if member.is_alias else member
+            if target.is_function:
+                yield target
+            elif target.is_class:
+                for each in target.members.values():  # not those that it inherits
+                    is_shown = each.name in SPECIAL or each.name[0] != "_"
+                    if is_shown and each.is_function:
                         yield each
 
 
@@ -144,9 +147,14 @@ def append_examples(pkg: griffe.Module) -> None:
     Raises:
         IncompleteReferenceError: There is no such object, or no such message.
     """
-    check_versions()
-    written = dict(messages.read())
-    for file in find_examples(HERE):
+    for folder in messages.FOLDERS:
+        append_examples_of(folder, pkg)
+
+
+def append_examples_of(folder: Path, pkg: griffe.Module) -> None:
+    check_versions(folder)
+    written = dict(messages.read(folder))
+    for file in find_examples(folder):
         said = written.pop(file.path.stem, {})
         check_messages(file, said)
         try:
@@ -159,21 +167,21 @@ def append_examples(pkg: griffe.Module) -> None:
                 "or has no docstring"
             )
             raise IncompleteReferenceError(msg)
-        text = "\n\n".join(file_text(file, said))
+        text = "\n\n".join(file_text(file, said, messages.read_versions(folder)))
         documented.docstring.parsed.append(griffe.DocstringSectionText(text))
     if written:
         gone = ", ".join(written)
-        msg = f"{messages.FILE.name} is stale, {gone} is gone: {messages.REWRITE}"
+        msg = f"{messages.FILE} is stale, {gone} is gone: {messages.REWRITE}"
         raise IncompleteReferenceError(msg)
 
 
-def check_versions() -> None:
+def check_versions(folder: Path) -> None:
     pyproject = tomllib.loads((HERE.parent / "pyproject.toml").read_text("utf-8"))
     pins = " ".join(pyproject["dependency-groups"]["types"])
-    for checker, version in versions().items():
+    for checker, version in messages.read_versions(folder).items():
         if not re.search(rf"\b{checker}(\[\w+\])?=={re.escape(version)}(?!\S)", pins):
             msg = (
-                f"{messages.FILE.name} is stale, it is of {checker} {version}, which "
+                f"{messages.FILE} is stale, it is of {checker} {version}, which "
                 f"pyproject.toml does not name: {messages.REWRITE}"
             )
             raise IncompleteReferenceError(msg)
@@ -186,26 +194,25 @@ def check_messages(file: ExampleFile, said: messages.Messages) -> None:
         if example.rejected
     }
     if shown != {name: set(by_code) for name, by_code in said.items()}:
-        msg = f"{messages.FILE.name} is stale in {file.path.stem}: {messages.REWRITE}"
+        msg = f"{messages.FILE} is stale in {file.path.stem}: {messages.REWRITE}"
         raise IncompleteReferenceError(msg)
-
-
-def versions() -> Mapping[str, str]:
-    found: Mapping[str, str] = json.loads(messages.FILE.read_text("utf-8"))["versions"]
-    return found
 
 
 # The text, in Markdown
 
 
-def file_text(file: ExampleFile, said: messages.Messages) -> Iterator[str]:
+def file_text(
+    file: ExampleFile, said: messages.Messages, versions: Mapping[str, str]
+) -> Iterator[str]:
     yield "# Typed examples { #typed_examples data-skip-inventory }"
     for example in file.examples:
-        yield from example_text(example, said.get(example.name, {}))
+        yield from example_text(example, said.get(example.name, {}), versions)
 
 
 def example_text(
-    example: Example, said: Mapping[str, Mapping[str, list[str]]]
+    example: Example,
+    said: Mapping[str, Mapping[str, list[str]]],
+    versions: Mapping[str, str],
 ) -> Iterator[str]:
     yield f'## {example.heading} {{ #{example.name} data-role="example" }}'
     yield example.prose
@@ -216,7 +223,7 @@ def example_text(
     for statement in example.statements:
         yield from false_errors(statement)
     for statement in example.rejected:
-        yield from rejected(statement, said[statement.code])
+        yield from rejected(statement, said[statement.code], versions)
 
 
 def false_errors(statement: Statement) -> Iterator[str]:
@@ -228,13 +235,15 @@ def false_errors(statement: Statement) -> Iterator[str]:
             )
 
 
-def rejected(statement: Statement, said: Mapping[str, list[str]]) -> Iterator[str]:
+def rejected(
+    statement: Statement, said: Mapping[str, list[str]], versions: Mapping[str, str]
+) -> Iterator[str]:
     mark = statement.mark
     if mark is None:
         return
     yield f"**Rejected**{{ .verdict .rejected }}: {mark.reason}."
     yield fence("python rejected", statement.code)
-    for checker, version in versions().items():
+    for checker, version in versions.items():
         if texts := said[checker]:
             yield fence("text says", "\n".join(texts), f"{checker} {version}")
     for checker, link in mark.gaps.items():
