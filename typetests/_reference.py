@@ -216,7 +216,7 @@ def example_text(
 ) -> Iterator[str]:
     yield f'## {example.heading} {{ #{example.name} data-role="example" }}'
     yield example.prose
-    yield f'??? abstract "Given"\n\n{indent(fence("python", example.given), "    ")}'
+    yield f'??? given "Given"\n\n{indent(fence("python", example.given), "    ")}'
     if example.accepted:
         yield "**Accepted**{ .verdict .accepted }"
         yield fence("python accepted", example.accepted)
