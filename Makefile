@@ -66,7 +66,7 @@ soak: $(READY) ## Look longer for what breaks it: a few minutes, other cases eac
 	$(BIN)/python -X dev -m pytest --hypothesis-profile=soak --durations=10 \
 		tests/test_properties.py tests/test_refusals.py tests/test_load.py tests/test_faults.py
 
-test-docs: $(READY) $(DOCS)/ready ## Test the site in a browser, and what editors show
+test-docs: docs ## Test the site, in a browser too
 	$(BIN)/python -m pytest tests/site
 
 typetests: $(READY) ## Ask every type checker what it accepts and rejects
@@ -96,10 +96,11 @@ types: $(READY) ## Check the types of the code under every checker
 	$(BIN)/ty check
 	$(BIN)/pyrefly check
 
-docs: $(READY) $(DOCS)/ready ## Build the site, in site; no network is needed
-	$(BIN)/python -m pytest --quiet typetests/messages.json
+docs: $(READY) $(DOCS)/ready ## Build the site, in site, and check it; no network is needed
+	$(BIN)/python -m typetests.messages --only-new
+	$(BIN)/python -m pytest --quiet --ignore=typetests/test_suite_bites.py typetests
 	$(DOCS)/bin/python -m zensical build --clean --strict
-	$(BIN)/python -m tests.site.links site
+	$(DOCS)/bin/python -m tests.site.links site
 
 docs-serve: $(DOCS)/ready ## Show the site at http://127.0.0.1:8000, as you write it
 	$(DOCS)/bin/python -m zensical serve --dev-addr 127.0.0.1:8000

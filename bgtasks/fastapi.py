@@ -89,3 +89,7 @@ def background_tasks(
 
 # FastAPI would make an object of its own class even for a subclass, hence Depends.
 BackgroundTasks = Annotated[InjectedTasks, Depends(background_tasks())]
+"""The type of a parameter that FastAPI gives the background tasks of the request.
+
+In an endpoint, its dependencies and theirs it is one and the same object.
+"""

@@ -10,8 +10,6 @@ from .snippets import ROOT
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))
-if not (ROOT / "zensical.toml").exists():
-    TARGETS.add("docs")  # comes with the site
 
 
 def called(file: Path, key: str) -> list[str]:

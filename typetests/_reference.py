@@ -46,26 +46,38 @@ class TypedExamples(griffe_typingdoc.TypingDocExtension):
         super().on_package(pkg=pkg, **kwargs)
         for function in functions:
             join_parameters(function)
+        for subclass in subclasses(pkg):
+            inherit_parameters(subclass)
         append_examples(pkg)
 
 
-def public_functions(pkg: griffe.Module) -> Iterator[griffe.Function]:
-    """Return the functions, methods and constructors that users call."""
+def public_objects(pkg: griffe.Module) -> Iterator[griffe.Object]:
     for module in (pkg, *pkg.modules.values()):
         if module.name.startswith("_"):
             continue
         for name in module.exports or ():
             member = module[str(name)]
-            if not member.canonical_path.startswith(f"{PACKAGE}."):
-                continue
-            target = member.final_target if member.is_alias else member
-            if target.is_function:
-                yield target
-            elif target.is_class:
-                for each in target.members.values():  # not those that it inherits
-                    is_shown = each.name in SPECIAL or each.name[0] != "_"
-                    if is_shown and each.is_function:
-                        yield each
+            if member.canonical_path.startswith(f"{PACKAGE}."):
+                yield member.final_target if member.is_alias else member
+
+
+def public_functions(pkg: griffe.Module) -> Iterator[griffe.Function]:
+    """Return the functions, methods and constructors that users call."""
+    for public in public_objects(pkg):
+        if isinstance(public, griffe.Function):
+            yield public
+        elif isinstance(public, griffe.Class):
+            for each in public.members.values():  # not those that it inherits
+                is_shown = each.name in SPECIAL or each.name[0] != "_"
+                if is_shown and isinstance(each, griffe.Function):
+                    yield each
+
+
+def subclasses(pkg: griffe.Module) -> Iterator[griffe.Class]:
+    """Return the public classes that have the constructor of another one of ours."""
+    for public in public_objects(pkg):
+        if isinstance(public, griffe.Class) and "__init__" not in public.members:
+            yield public
 
 
 def check_docs(function: griffe.Function) -> None:
@@ -135,6 +147,15 @@ def join_parameters(function: griffe.Function) -> None:
         others.insert(1, table)
     if others and owner.docstring is not None:
         owner.docstring.parsed[:] = others
+
+
+def inherit_parameters(subclass: griffe.Class) -> None:
+    """Describe the parameters of a constructor where it is inherited, too."""
+    for base in subclass.mro():
+        tables = [each for each in sections_of(base) if each.kind is PARAMETERS]
+        if tables:
+            sections_of(subclass)[1:1] = tables
+            return
 
 
 def sections_of(part: griffe.Object) -> list[griffe.DocstringSection]:

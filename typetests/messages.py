@@ -6,6 +6,7 @@ that building the pages needs no checker; rewrite them with ``make messages``.
 """
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -68,30 +69,44 @@ def content(folder: Path) -> Any:  # noqa: ANN401 (JSON)
     return json.loads((folder / FILE).read_text("utf-8"))
 
 
-def write(folder: Path) -> None:
+def write(folder: Path, *, only_new: bool = False) -> None:
     """Ask the checkers, and write what they say of what is installed here.
 
-    What they said of the rest, in another environment, stays as it is.
+    What they said of the rest, in another environment, stays as it is; with
+    ``only_new``, also what they said of examples that were there before.
 
     Raises:
         CheckerError: A checker did not do its work.
     """
     examples = find_examples(folder)
+    written = read(folder) if (folder / FILE).exists() else {}
+    if only_new and not any(new_examples(file, written) for file in examples):
+        return
     here = [file for file in examples if can_be_checked(file)]
     reports: dict[str, list[Report]] = {}
     for checker, found in ask_checkers([file.path for file in here], SHOWN).items():
         if isinstance(found, Exception):
             raise found
         reports[checker] = found
-    written = read(folder) if (folder / FILE).exists() else {}
-    new = {file.path.stem: messages_of(file, reports) for file in here}
+    messages = dict(written)
+    for file in here:
+        kept = written.get(file.path.stem, {}) if only_new else {}
+        messages[file.path.stem] = {**messages_of(file, reports), **kept}
     stems = [file.path.stem for file in examples]
-    both = {**written, **new}
-    messages = {stem: both[stem] for stem in stems if stem in both}
     text = json.dumps(
-        {"versions": versions(), "messages": messages}, indent=2, ensure_ascii=False
+        {
+            "versions": versions(),
+            "messages": {stem: messages[stem] for stem in stems if stem in messages},
+        },
+        indent=2,
+        ensure_ascii=False,
     )
     (folder / FILE).write_text(f"{text}\n", "utf-8")
+
+
+def new_examples(file: ExampleFile, written: Mapping[str, Messages]) -> set[str]:
+    names = {example.name for example in file.examples if example.rejected}
+    return names - written.get(file.path.stem, {}).keys()
 
 
 def different_versions(folder: Path) -> Iterator[str]:
@@ -114,4 +129,4 @@ def differences(written: Messages, current: Messages) -> Iterator[str]:
 
 if __name__ == "__main__":
     for each in FOLDERS:
-        write(each)
+        write(each, only_new="--only-new" in sys.argv)
