@@ -54,6 +54,7 @@ test-%: .envs/%/ready
 	.envs/$*/.venv/bin/mypy $(CODE)
 	@echo '{"typeCheckingMode": "strict", "reportUnknownMemberType": false, "reportUnknownVariableType": false, "reportUntypedFunctionDecorator": false, "venvPath": ".", "venv": ".venv", "extraPaths": ["../.."], "include": [$(foreach file,$(CODE),"../../$(file)",) "."], "exclude": ["."]}' > .envs/$*/pyrightconfig.json
 	.envs/$*/.venv/bin/pyright --project .envs/$*/pyrightconfig.json
+	PATH="$$PWD/.envs/$*/.venv/bin:$$PATH" .envs/$*/.venv/bin/pyright --verifytypes bgtasks.$* --ignoreexternal > .envs/$*/completeness || { cat .envs/$*/completeness; exit 1; }
 	.envs/$*/.venv/bin/ty check --python .envs/$*/.venv $(CODE)
 	.envs/$*/.venv/bin/pyrefly check --python-interpreter-path .envs/$*/.venv/bin/python $(CODE)
 	.envs/$*/.venv/bin/python -m pytest tests/integrations/test_$*.py typetests/integrations/in_$*.py typetests/integrations/messages.json

@@ -47,6 +47,13 @@ class BackgroundTasks(CoreTasks, background.BackgroundTasks):  # type: ignore[mi
 class BackgroundTasksParameter(SystemParameterResolver):
     @override
     async def resolve(self, ctx: IExecutionContext, **kwargs: object) -> ResolverResult:
+        if ctx.get_type() != "http":
+            msg = (
+                "Ellar has no background tasks for WebSockets: write "
+                "app = BackgroundTasksMiddleware(app), and current_tasks() in place of "
+                "the parameter, both imported from bgtasks.asgi"
+            )
+            raise LookupError(msg)
         response = ctx.switch_to_http_connection().get_response()
         tasks = response.background
         if not isinstance(tasks, BackgroundTasks):

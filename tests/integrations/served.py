@@ -12,7 +12,8 @@ from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from bgtasks import BackgroundTasks as AnyTasks
 from bgtasks import asgi, fastapi, starlette
@@ -85,6 +86,12 @@ async def with_middleware(request: Request) -> Response:
     return await respond(path["what"], path["gate"])
 
 
+async def with_websocket(websocket: WebSocket) -> None:
+    await websocket.accept()
+    add_task(asgi.current_tasks(), "block", websocket.path_params["gate"])
+    await websocket.close()
+
+
 api = FastAPI()
 
 
@@ -101,6 +108,7 @@ app = asgi.BackgroundTasksMiddleware(
         routes=[
             Route("/starlette/{what}/{does}/{gate:int}", with_response),
             Route("/asgi/{what}/{does}/{gate:int}", with_middleware),
+            WebSocketRoute("/websocket/{gate:int}", with_websocket),
             Mount("/fastapi", api),
         ]
     )

@@ -9,16 +9,18 @@ from typing import Any
 import anyio
 import litestar
 import pytest
+import quart
 from anyio import to_thread
 from fastapi import FastAPI, HTTPException
+from litestar import response as litestar_response
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 from quart import Quart
-from quart import websocket as quart_websocket
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask as StarletteTask
 from starlette.requests import Request
 from starlette.responses import (
     FileResponse,
-    JSONResponse,
     PlainTextResponse,
     Response,
     StreamingResponse,
@@ -102,12 +104,56 @@ def helper(what: str) -> str:
     return what
 
 
+class Meeting:
+    """Where two requests wait for each other, when both have added a task."""
+
+    def __init__(self) -> None:
+        self.both_are_there = anyio.Event()
+        self.names: list[str] = []
+
+    async def attend(self, name: str) -> str:
+        """Return how many tasks the request has."""
+        helper(name)
+        self.names.append(name)
+        if len(self.names) == 2:
+            self.both_are_there.set()
+        await self.both_are_there.wait()
+        return str(len(current_tasks().tasks))
+
+
+async def stream() -> AsyncIterator[str]:
+    for part in ("first", "last"):
+        ran.append(part)
+        yield part
+
+
 def starlette_app() -> Any:
+    meeting = Meeting()
+
     async def asynchronous(_: Request) -> Response:
         return PlainTextResponse(helper("asynchronous"))
 
     def synchronous(_: Request) -> Response:
         return PlainTextResponse(helper("synchronous"))
+
+    async def streaming(_: Request) -> Response:
+        helper("streaming")
+        return StreamingResponse(stream())
+
+    async def file(_: Request) -> Response:
+        helper("file")
+        return FileResponse(__file__)
+
+    async def missing(_: Request) -> Response:
+        helper("missing")
+        raise HTTPException(404)
+
+    async def broken(_: Request) -> Response:
+        helper("broken")
+        raise ConnectionError
+
+    async def meet(request: Request) -> Response:
+        return PlainTextResponse(await meeting.attend(request.path_params["name"]))
 
     async def websocket(websocket: WebSocket) -> None:
         await websocket.accept()
@@ -117,6 +163,11 @@ def starlette_app() -> Any:
         routes=[
             Route("/asynchronous", asynchronous),
             Route("/synchronous", synchronous),
+            Route("/streaming", streaming),
+            Route("/file", file),
+            Route("/missing", missing),
+            Route("/broken", broken),
+            Route("/meet/{name}", meet),
             WebSocketRoute("/", websocket),
         ]
     )
@@ -125,6 +176,7 @@ def starlette_app() -> Any:
 
 
 def fastapi_app() -> Any:
+    meeting = Meeting()
     app = FastAPI()
     app.add_middleware(BackgroundTasksMiddleware, as_group=False)
 
@@ -136,6 +188,30 @@ def fastapi_app() -> Any:
     def synchronous() -> str:
         return helper("synchronous")
 
+    @app.get("/streaming")
+    async def streaming() -> StreamingResponse:
+        helper("streaming")
+        return StreamingResponse(stream())
+
+    @app.get("/file")
+    def file() -> FileResponse:
+        helper("file")
+        return FileResponse(__file__)
+
+    @app.get("/missing")
+    def missing() -> None:
+        helper("missing")
+        raise HTTPException(404)
+
+    @app.get("/broken")
+    def broken() -> None:
+        helper("broken")
+        raise ConnectionError
+
+    @app.get("/meet/{name}", response_class=PlainTextResponse)
+    async def meet(name: str) -> str:
+        return await meeting.attend(name)
+
     @app.websocket("/")
     async def websocket(websocket: WebSocket) -> None:
         await websocket.accept()
@@ -145,6 +221,8 @@ def fastapi_app() -> Any:
 
 
 def litestar_app() -> Any:
+    meeting = Meeting()
+
     @litestar.get("/asynchronous")
     async def asynchronous() -> str:
         return helper("asynchronous")
@@ -153,17 +231,43 @@ def litestar_app() -> Any:
     def synchronous() -> str:
         return helper("synchronous")
 
+    @litestar.get("/streaming")
+    async def streaming() -> litestar_response.Stream:
+        helper("streaming")
+        return litestar_response.Stream(stream())
+
+    @litestar.get("/file", sync_to_thread=True)
+    def file() -> litestar_response.File:
+        helper("file")
+        return litestar_response.File(__file__)
+
+    @litestar.get("/missing", sync_to_thread=True)
+    def missing() -> None:
+        helper("missing")
+        raise NotFoundException
+
+    @litestar.get("/broken", sync_to_thread=True)
+    def broken() -> None:
+        helper("broken")
+        raise ConnectionError
+
+    @litestar.get("/meet/{name:str}")
+    async def meet(name: FromPath[str]) -> str:
+        return await meeting.attend(name)
+
     @litestar.websocket("/")
     async def websocket(socket: litestar.WebSocket[Any, Any, Any]) -> None:
         await socket.accept()
         helper(await socket.receive_text())
 
     return litestar.Litestar(
-        [asynchronous, synchronous, websocket], middleware=[BackgroundTasksMiddleware]
+        [asynchronous, synchronous, streaming, file, missing, broken, meet, websocket],
+        middleware=[BackgroundTasksMiddleware],
     )
 
 
 def quart_app() -> Any:
+    meeting = Meeting()
     app = Quart(__name__)
 
     @app.get("/asynchronous")
@@ -174,9 +278,33 @@ def quart_app() -> Any:
     def synchronous() -> str:
         return helper("synchronous")
 
+    @app.get("/streaming")
+    async def streaming() -> AsyncIterator[str]:
+        helper("streaming")
+        return stream()
+
+    @app.get("/file")
+    async def file() -> quart.Response:
+        helper("file")
+        return await quart.send_file(__file__)  # pyright: ignore[reportUnknownMemberType]  # its `PathLike` lacks an argument
+
+    @app.get("/missing")
+    def missing() -> str:
+        helper("missing")
+        quart.abort(404)
+
+    @app.get("/broken")
+    def broken() -> str:
+        helper("broken")
+        raise ConnectionError
+
+    @app.get("/meet/<name>")
+    async def meet(name: str) -> str:
+        return await meeting.attend(name)
+
     @app.websocket("/")
     async def websocket() -> None:
-        helper(str(await quart_websocket.receive()))
+        helper(str(await quart.websocket.receive()))
 
     return BackgroundTasksMiddleware(app)
 
@@ -187,6 +315,7 @@ def django_app() -> Any:
     asgi: Any = importlib.import_module("django.core.asgi")
     http: Any = importlib.import_module("django.http")
     urls: Any = importlib.import_module("django.urls")
+    meeting = Meeting()
 
     async def asynchronous(_: object) -> object:
         return http.HttpResponse(helper("asynchronous"))
@@ -194,14 +323,40 @@ def django_app() -> Any:
     def synchronous(_: object) -> object:
         return http.HttpResponse(helper("synchronous"))
 
+    async def streaming(_: object) -> object:
+        helper("streaming")
+        return http.StreamingHttpResponse(stream())
+
+    async def file(_: object) -> object:
+        async def content() -> AsyncIterator[bytes]:
+            yield b"content"
+
+        helper("file")
+        return http.FileResponse(content())
+
+    def missing(_: object) -> object:
+        helper("missing")
+        raise http.Http404
+
+    def broken(_: object) -> object:
+        helper("broken")
+        raise ConnectionError
+
+    async def meet(_: object, name: str) -> object:
+        return http.HttpResponse(await meeting.attend(name))
+
     table: Any = ModuleType("urls_of_the_django_application")
     table.urlpatterns = [
-        urls.path("asynchronous", asynchronous),
-        urls.path("synchronous", synchronous),
+        *(
+            urls.path(view.__name__, view)
+            for view in (asynchronous, synchronous, streaming, file, missing, broken)
+        ),
+        urls.path("meet/<name>", meet),
     ]
     sys.modules[table.__name__] = table
     if not conf.settings.configured:
         conf.settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=table.__name__)
+    urls.clear_url_caches()
     return BackgroundTasksMiddleware(asgi.get_asgi_application())
 
 
@@ -210,15 +365,72 @@ WITH_WEBSOCKETS = FRAMEWORKS[:-1]
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-@pytest.mark.parametrize("kind", ["asynchronous", "synchronous"])
+@pytest.mark.parametrize(
+    ("page", "status_code"),
+    [
+        ("asynchronous", 200),
+        ("synchronous", 200),
+        ("streaming", 200),
+        ("file", 200),
+        ("missing", 404),
+    ],
+)
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-async def test_tasks_added_in_a_helper_of_an_endpoint_run(
-    framework: Callable[[], Any], kind: str, anyio_backend: object
+async def test_task_added_in_a_helper_runs_once_after_the_last_byte(
+    framework: Callable[[], Any], page: str, status_code: int, anyio_backend: object
 ) -> None:
-    response = await get(framework(), f"/{kind}")
+    app = framework()
+    before: list[list[str]] = []  # for each message, what ran before it was sent
 
-    assert kind in response.text
-    assert ran == [kind]
+    async def observed(scope: Scope, receive: Receive, send: Send) -> None:
+        async def observed_send(message: dict[str, Any]) -> None:
+            await send(message)
+            before.append([*ran])
+
+        await app(scope, receive, observed_send)
+
+    response = await get(observed, f"/{page}")
+
+    assert response.status_code == status_code
+    assert ran == [*(["first", "last"] if page == "streaming" else []), page]
+    assert page not in before[-1]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("framework", [litestar_app, quart_app, django_app])
+async def test_tasks_run_when_the_framework_answers_a_failure_itself(
+    framework: Callable[[], Any], anyio_backend: object
+) -> None:
+    assert (await get(framework(), "/broken")).status_code == 500
+    assert ran == ["broken"]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("framework", [starlette_app, fastapi_app])
+async def test_tasks_do_not_run_when_a_failure_leaves_the_framework(
+    framework: Callable[[], Any], anyio_backend: object
+) -> None:
+    assert (await get(framework(), "/broken", raises=False)).status_code == 500
+    assert ran == []
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+async def test_two_concurrent_requests_have_tasks_of_their_own(
+    framework: Callable[[], Any], anyio_backend: object
+) -> None:
+    app = framework()
+    counts: list[str] = []
+
+    async def request(name: str) -> None:
+        counts.append((await get(app, f"/meet/{name}")).text)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(request, "ada")
+        group.start_soon(request, "alan")
+
+    assert counts == ["1", "1"]
+    assert sorted(ran) == ["ada", "alan"]
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
@@ -231,65 +443,16 @@ async def test_tasks_of_a_websocket_run_when_its_endpoint_has_ended(
     assert ran == ["hello"]
 
 
-# Whatever response was returned
-
-
-async def stream() -> AsyncIterator[str]:
-    for part in ("first", "last"):
-        ran.append(part)
-        yield part
-
-
-def other(response: Response) -> Response:
-    helper("task")
-    return response
-
-
-def not_found() -> Response:
-    helper("task")
-    raise HTTPException(404)
-
-
-@pytest.mark.parametrize(
-    ("response", "events"),
-    [
-        pytest.param(lambda: other(JSONResponse({})), ["task"], id="json"),
-        pytest.param(
-            lambda: other(StreamingResponse(stream())),
-            ["first", "last", "task"],
-            id="stream",
-        ),
-        pytest.param(lambda: other(FileResponse(__file__)), ["task"], id="file"),
-        pytest.param(not_found, ["task"], id="error page"),
-        pytest.param(
-            lambda: other(
-                Response(background=StarletteTask(ran.append, "of the response"))
-            ),
-            ["of the response", "task"],
-            id="with a background of its own",
-        ),
-    ],
-)
-async def test_tasks_run_once_after_the_last_byte(
-    response: Callable[[], Response], events: list[str]
-) -> None:
+async def test_tasks_run_after_the_background_that_the_response_has_of_its_own() -> (
+    None
+):
     async def endpoint(_: Request) -> Response:
-        return response()
+        helper("added")
+        return Response(background=StarletteTask(ran.append, "of the response"))
 
-    sent: list[int] = []  # how many events there were at each message
+    await get(BackgroundTasksMiddleware(Starlette(routes=[Route("/", endpoint)])))
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_and_count(message: dict[str, Any]) -> None:
-            await send(message)
-            sent.append(len(ran))
-
-        await with_tasks(scope, receive, send_and_count)
-
-    with_tasks = BackgroundTasksMiddleware(Starlette(routes=[Route("/", endpoint)]))
-    await get(app)
-
-    assert ran == events
-    assert sent[-1] <= ran.index("task")
+    assert ran == ["of the response", "added"]
 
 
 async def test_request_that_adds_nothing_runs_nothing() -> None:
@@ -301,33 +464,6 @@ async def test_request_that_adds_nothing_runs_nothing() -> None:
     await get(BackgroundTasksMiddleware(PlainTextResponse("sent"), runner=runner))
 
     assert runs == []
-
-
-async def test_two_concurrent_requests_have_tasks_of_their_own() -> None:
-    both_have_added = anyio.Event()
-    seen: dict[str, list[str]] = {}
-
-    async def endpoint(request: Request) -> Response:
-        name = request.path_params["name"]
-        seen[name] = []
-        current_tasks().add_task(seen[name].append, name)
-        if len(seen) == 2:
-            both_have_added.set()
-        await both_have_added.wait()
-        return PlainTextResponse(str(len(current_tasks().tasks)))
-
-    app = BackgroundTasksMiddleware(Starlette(routes=[Route("/{name}", endpoint)]))
-    counts: list[str] = []
-
-    async def request(path: str) -> None:
-        counts.append((await get(app, path)).text)
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(request, "/ada")
-        group.start_soon(request, "/alan")
-
-    assert counts == ["1", "1"]
-    assert seen == {"ada": ["ada"], "alan": ["alan"]}
 
 
 async def test_threads_and_child_tasks_of_a_request_add_to_the_same_tasks() -> None:

@@ -1,23 +1,27 @@
 """bgtasks.ellar: Ellar's own examples over HTTP, and injection."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import httpx
 import pytest
 from ellar.app import AppFactory
 from ellar.common import IHostContext, Inject, Module, ModuleRouter, middleware
-from ellar.core import ModuleBase
+from ellar.core import ModuleBase, WebSocket
 from starlette import background
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 import bgtasks
+from bgtasks.asgi import BackgroundTasksMiddleware, current_tasks
 from bgtasks.ellar import BackgroundTask, BackgroundTasks
 from examples.ellar_tasks import app
 
-from .serving import get, log_lines, serving
+from .serving import connect_websocket, get, log_lines, serving
 
 pytestmark = pytest.mark.anyio
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -138,3 +142,49 @@ async def test_ellar_drops_injected_tasks_if_the_endpoint_returns_a_response() -
     await request(router)
 
     assert ran == ["response"]
+
+
+async def test_injected_tasks_run_once_if_the_endpoints_response_carries_them() -> None:
+    ran: list[str] = []
+    router = ModuleRouter("")
+
+    @router.get("/")
+    def endpoint(tasks: BackgroundTasks) -> JSONResponse:
+        tasks.add_task(ran.append, "injected")
+        return JSONResponse("", background=tasks)
+
+    await request(router)
+
+    assert ran == ["injected"]
+
+
+def websocket_route(router: ModuleRouter) -> Callable[[T], T]:
+    route: Any = router.ws_route  # by its types it cannot be called
+    decorate: Callable[[T], T] = route("/")
+    return decorate
+
+
+async def test_parameter_of_a_websocket_says_what_to_write() -> None:
+    router = ModuleRouter("")
+
+    @websocket_route(router)
+    async def endpoint(tasks: BackgroundTasks) -> None:
+        tasks.add_task(print)
+
+    with pytest.raises(LookupError, match="write app = BackgroundTasksMiddleware"):
+        await connect_websocket(AppFactory.create_app(routers=[router]))
+
+
+async def test_tasks_of_the_middleware_run_after_a_websocket() -> None:
+    ran: list[str] = []
+    router = ModuleRouter("")
+
+    @websocket_route(router)
+    async def endpoint(websocket: Inject[WebSocket]) -> None:
+        await websocket.accept()
+        current_tasks().add_task(ran.append, "task")
+
+    app = BackgroundTasksMiddleware(AppFactory.create_app(routers=[router]))
+    await connect_websocket(app)
+
+    assert ran == ["task"]

@@ -117,3 +117,18 @@ async def test_background_of_the_response_takes_the_place_of_the_handlers() -> N
     await get_page(Esmerald(routes=[Gateway(handler=handler)]))
 
     assert ran == ["response"]
+
+
+async def test_background_of_the_response_may_hold_the_handlers() -> None:
+    ran: list[str] = []
+    of_the_handler = BackgroundTasks([lambda: ran.append("handler")])
+
+    @get("/", background=of_the_handler)
+    async def handler() -> JSONResponse:
+        tasks = BackgroundTasks([of_the_handler])
+        tasks.add_task(ran.append, "response")
+        return JSONResponse("", background=tasks)
+
+    await get_page(Esmerald(routes=[Gateway(handler=handler)]))
+
+    assert ran == ["handler", "response"]

@@ -102,3 +102,18 @@ async def test_background_of_the_response_takes_the_place_of_the_handlers() -> N
     await get_page(Litestar([handler]))
 
     assert ran == ["response"]
+
+
+async def test_background_of_the_response_may_hold_the_handlers() -> None:
+    ran: list[str] = []
+    of_the_handler = BackgroundTasks([lambda: ran.append("handler")])
+
+    @get("/", background=of_the_handler, sync_to_thread=False)
+    def handler() -> Response[str]:
+        tasks = BackgroundTasks([of_the_handler])
+        tasks.add_task(ran.append, "response")
+        return Response("", background=tasks)
+
+    await get_page(Litestar([handler]))
+
+    assert ran == ["handler", "response"]

@@ -15,6 +15,8 @@ from contextlib import ExitStack, closing
 from typing import Self
 
 import pytest
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, CloseConnection, Event, Request
 
 from tests.snippets import ROOT
 
@@ -22,8 +24,9 @@ PATIENCE = 10  # seconds until a server that does not answer is given up
 PAUSE = 0.02  # between two looks at whether a server listens: it tells nobody
 SERVERS = {
     "uvicorn": ["uvicorn", "--host=127.0.0.1", "--log-level=warning"],
-    "hypercorn": ["hypercorn"],
-    "granian": ["granian", "--interface=asgi", "--no-ws", "--log-level=warning"],
+    # Its own limit, 3 seconds, would only make the tests wait longer.
+    "hypercorn": ["hypercorn", "--graceful-timeout=1"],
+    "granian": ["granian", "--interface=asgi", "--log-level=warning"],
 }
 WAYS = ["starlette", "fastapi", "asgi"]
 
@@ -167,6 +170,27 @@ def test_last_byte_arrives_before_the_first_task_starts(
     with Client(server.port) as client:
         client.get(f"/{way}/{what}/block/{gate.port}")
 
+        assert gate.arrival("task").let_through()
+
+
+def test_websocket_is_closed_before_the_first_task_starts(
+    server: Server, gate: Gate
+) -> None:
+    websocket = WSConnection(ConnectionType.CLIENT)
+    with Client(server.port) as client:
+        client.connection.sendall(
+            websocket.send(Request(host="app", target=f"/websocket/{gate.port}"))
+        )
+        events: list[Event] = []
+        while not any(isinstance(event, CloseConnection) for event in events):
+            websocket.receive_data(client.connection.recv(65536) or None)
+            events += websocket.events()
+        client.connection.sendall(websocket.send(CloseConnection(code=1000)))
+
+        accepted, closed = events
+        assert isinstance(accepted, AcceptConnection)
+        assert isinstance(closed, CloseConnection)
+        assert closed.code == 1000
         assert gate.arrival("task").let_through()
 
 

@@ -85,7 +85,8 @@ def test_types_are_complete(wheel: Path, tmp_path: Path) -> None:
     venv.create(environment)
     (packages,) = environment.glob("lib/python*/site-packages")
     zipfile.ZipFile(wheel).extractall(packages)  # noqa: S202 (our own)
-    # Three integrations are of frameworks that cannot be installed beside the others.
+    # Three integrations are of frameworks that cannot be installed beside the others:
+    # `make test-frameworks` asks pyright about them.
     for name in ("ellar", "esmerald", "ravyn"):
         (packages / "bgtasks" / f"{name}.py").unlink()
     # For what the package needs; a .pth file there, the editable one, is not read.
