@@ -9,7 +9,7 @@ DOCS := .envs/docs
 # What the copy of the core is tested by, too.
 CORE = $$(grep -l '^from .subject import' tests/test_*.py)
 # What other targets than `test` run, for want of more than .venv or of time.
-ELSEWHERE := tests/integrations tests/site tests/wheel typetests/integrations
+ELSEWHERE := tests/editors tests/integrations tests/site tests/wheel typetests/integrations
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\#.*/\1/p' Makefile)
 
@@ -47,6 +47,9 @@ test: $(READY) ## Run the run-time tests and the typetests, and see that they ta
 
 test-frameworks: $(READY) $(APART:%=test-%) ## Run the integrations' tests, each in its environment
 	$(BIN)/python -m pytest tests/integrations typetests/integrations
+
+test-editors: $(READY) ## Test what editors show, through the checkers' language servers
+	$(BIN)/python -m pytest tests/editors
 
 # Three rules are off for pyright: what Ellar and Esmerald decorate with is not all typed.
 test-%: CODE = bgtasks/$*.py examples/$*_tasks.py tests/integrations/test_$*.py
@@ -89,7 +92,7 @@ format: $(READY) ## Format the code, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-check: lint types test strict test-frameworks test-docs build ## All of it: what a change must pass
+check: lint types test strict test-frameworks test-editors test-docs build ## All of it: what a change must pass
 
 types: $(READY) ## Check the types of the code under every checker
 	$(BIN)/mypy

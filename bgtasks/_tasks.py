@@ -27,8 +27,8 @@ from ._task import GENERATOR, BackgroundTask, P, ThreadHop
 class BackgroundTasks:
     """Calls put aside, to be run by ``await tasks()``, usually after a response.
 
-    They run in the order added, also those that a running task adds. Each run runs all
-    of them: nothing is removed.
+    They run in the order added, or all at once with ``as_group=True``, also those that
+    a running task adds. Each run runs all of them: nothing is removed.
 
     When a task fails, its exception leaves ``await tasks()``, with a note that names
     the tasks that were not run; with ``on_error``, it goes there and the run goes on.

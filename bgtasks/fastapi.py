@@ -56,8 +56,9 @@ def background_tasks(
 ) -> Callable[..., AsyncGenerator[InjectedTasks]]:
     """Return a dependency: background tasks with options, one collection a request.
 
-    Give it a name, ``LoggedTasks = Annotated[BackgroundTasks, Depends(
-    background_tasks(on_error=log))]``, and use that as the type of parameters.
+    Parameters of the type
+    ``Annotated[BackgroundTasks, Depends(background_tasks(on_error=log))]`` get them:
+    give that type a name.
 
     Raises:
         TypeError: ``on_error`` or ``runner`` is not callable.

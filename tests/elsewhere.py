@@ -13,14 +13,15 @@ UV = Path(sys.executable).with_name("uv")
 USES_SUBJECT = re.compile(r"^from \.subject import", re.MULTILINE)
 
 
-def make_environment(folder: Path, *install: object, python: object) -> Path:
-    """Make an environment with these and what the core's tests need."""
+def make_environment(
+    folder: Path, *install: object, python: object, group: str = "test-core"
+) -> Path:
+    """Make an environment with these and a dependency group."""
     run(UV, "venv", "--quiet", "--python", python, folder, cwd=ROOT)
     inside = folder / "bin" / "python"
-    group = f"{ROOT / 'pyproject.toml'}:test-core"
     run(
         *(UV, "pip", "install", "--quiet", "--python", inside),
-        *("--group", group, *install),
+        *("--group", f"{ROOT / 'pyproject.toml'}:{group}", *install),
         cwd=ROOT,
     )
     return inside

@@ -1,0 +1,27 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from .editor import SERVERS, Editor, started
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"  # pygls knows no other
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    # Without it, pyrefly marks neither wrong arguments nor missing ones.
+    (folder / "pyrefly.toml").write_text('preset = "strict"\n')
+    return folder
+
+
+@pytest.fixture(scope="session", params=SERVERS)
+async def editor(
+    request: pytest.FixtureRequest, project: Path
+) -> AsyncIterator[Editor]:
+    async with started(request.param, project) as editor:
+        yield editor

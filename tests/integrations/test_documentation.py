@@ -1,0 +1,43 @@
+"""What a reader of the integrations' signatures sees at run time."""
+
+import importlib
+import inspect
+from typing import Annotated, get_args, get_origin, get_type_hints
+
+import pytest
+from typing_extensions import Doc
+
+from tests.public_api import exported
+
+# They cannot be installed beside the others; their constructors are as Lilya's.
+APART = {"ellar", "esmerald", "ravyn"}
+
+
+def documented_objects() -> list[str]:
+    return [
+        path
+        for path in exported()
+        if path.count(".") == 2 and path.split(".")[1] not in APART
+    ]
+
+
+@pytest.mark.parametrize("path", documented_objects())
+def test_every_parameter_has_its_documentation_at_run_time(path: str) -> None:
+    module, _, name = path.rpartition(".")
+    found = getattr(importlib.import_module(module), name)
+    if get_origin(found) is Annotated:
+        found = get_args(found)[0]
+    function = found.__init__ if inspect.isclass(found) else found
+    assert callable(function)
+    hints = get_type_hints(function, include_extras=True)
+
+    for parameter in inspect.signature(function, eval_str=True).parameters.values():
+        if parameter.name != "self" and parameter.kind not in {
+            parameter.VAR_POSITIONAL,
+            parameter.VAR_KEYWORD,
+        }:
+            (doc,) = (
+                each for each in get_args(parameter.annotation) if isinstance(each, Doc)
+            )
+            assert doc.documentation.strip()
+            assert hints[parameter.name] == parameter.annotation
