@@ -92,6 +92,16 @@ format: $(READY) ## Format the code, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+# Other machines than Debian's and its kin have them by other names.
+MISSING = $(strip $(if $(shell which chromium google-chrome),,chromium) \
+	$(if $(shell which redis-server),,redis-server))
+
+packages: ## Install the browser and the server that tests need, on Debian and its kin
+	@test -z "$(MISSING)" || { \
+		sudo=$$(test $$(id -u) = 0 || echo sudo); \
+		$$sudo apt-get update --quiet=2 && $$sudo apt-get install --quiet=2 --yes --no-install-recommends $(MISSING); \
+	}
+
 check: lint types test strict test-frameworks test-editors test-docs build ## All of it: what a change must pass
 
 types: $(READY) ## Check the types of the code under every checker
@@ -102,9 +112,9 @@ types: $(READY) ## Check the types of the code under every checker
 
 docs: $(READY) $(DOCS)/ready ## Build the site, in site, and check it; no network is needed
 	$(BIN)/python -m typetests.messages --only-new
-	$(BIN)/python -m pytest --quiet --ignore=typetests/test_suite_bites.py typetests
 	$(DOCS)/bin/python -m zensical build --clean --strict
 	$(DOCS)/bin/python -m tests.site.links site
+	$(BIN)/python -m pytest --quiet --ignore=typetests/test_suite_bites.py typetests
 
 docs-serve: $(DOCS)/ready ## Show the site at http://127.0.0.1:8000, as you write it
 	$(DOCS)/bin/python -m zensical serve --dev-addr 127.0.0.1:8000

@@ -184,7 +184,8 @@ class _Reader:
         texts = [self.text_of(part) for part in used if imports[part] is None]
         first = "\n".join(filter(None, imports.values()))
         declarations = "\n".join(declarations_of(node.args))
-        return "\n\n\n".join(filter(None, [first, *texts, declarations]))
+        parts = [first, *texts, declarations]
+        return "\n\n\n".join(part for part in parts if part)
 
     def statement(self, node: ast.stmt, body_begins: int) -> Statement:
         first, last = first_line(node), node.end_lineno or 0

@@ -1,7 +1,7 @@
 """Puts the examples, and what the checkers say of them, into the API reference.
 
-A griffe extension: it runs when the site is built, and needs no checker. It would rather
-fail the build than leave anything out.
+A griffe extension: it runs when the site is built, and needs no checker. It would
+rather fail the build than leave anything out.
 """
 
 import re
@@ -40,6 +40,10 @@ class TypedExamples(griffe_typingdoc.TypingDocExtension):
     def on_package(self, *, pkg: griffe.Module, **kwargs: Any) -> None:
         if pkg.path != PACKAGE:
             return
+        for public in public_objects(pkg):
+            if public.docstring is None:
+                msg = f"{public.path} has no docstring, and so no entry: write one"
+                raise IncompleteReferenceError(msg)
         functions = list(public_functions(pkg))
         for function in functions:
             check_docs(function)
@@ -93,7 +97,7 @@ def check_docs(function: griffe.Function) -> None:
             try:
                 texts = [literal_eval(str(argument)) for argument in call.arguments]
             except (SyntaxError, ValueError):
-                texts = []
+                texts = list[object]()
             if call.function.canonical_path not in DOCS or len(texts) != 1:
                 msg = (
                     f"{function.path} describes `{parameter.name}` by {call}: write "

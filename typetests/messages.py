@@ -79,7 +79,7 @@ def write(folder: Path, *, only_new: bool = False) -> None:
         CheckerError: A checker did not do its work.
     """
     examples = find_examples(folder)
-    written = read(folder) if (folder / FILE).exists() else {}
+    written = read(folder)
     if only_new and not any(new_examples(file, written) for file in examples):
         return
     here = [file for file in examples if can_be_checked(file)]
@@ -90,7 +90,7 @@ def write(folder: Path, *, only_new: bool = False) -> None:
         reports[checker] = found
     messages = dict(written)
     for file in here:
-        kept = written.get(file.path.stem, {}) if only_new else {}
+        kept: Messages = written.get(file.path.stem, {}) if only_new else {}
         messages[file.path.stem] = {**messages_of(file, reports), **kept}
     stems = [file.path.stem for file in examples]
     text = json.dumps(
