@@ -287,7 +287,9 @@ def test_an_example_is_read_as_readers_see_it(tmp_path: Path) -> None:
     assert example.heading == "Wrong type"
     assert example.prose == "The width is a number."
     assert example.given == (
-        "from bgtasks import BackgroundTasks\n\n\ndef resize(width: int) -> None: ..."
+        "from bgtasks import BackgroundTasks\n\n\n"
+        "def resize(width: int) -> None: ...\n\n\n"
+        "tasks: BackgroundTasks"
     )
     assert example.accepted == "tasks.add_task(resize, 800)"
     [rejected] = example.rejected
