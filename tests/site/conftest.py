@@ -17,13 +17,15 @@ from tests.snippets import ROOT
 @pytest.fixture(scope="session")
 def site() -> Path:
     site = ROOT / "site"
-    assert (site / "index.html").exists(), "there is no site: `make test-docs` builds it"
+    assert (site / "index.html").exists(), (
+        "there is no site: `make test-docs` builds it"
+    )
     return site
 
 
 class Handler(SimpleHTTPRequestHandler):
     @override
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
 

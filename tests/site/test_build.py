@@ -97,7 +97,9 @@ def test_markdown_copies_have_the_typed_examples(
 
 
 def test_llms_txt_leads_to_every_page(site: Path) -> None:
-    listed = re.findall(r"/([\w-]*)/?index\.md>", (site / "llms.txt").read_text("utf-8"))
+    listed = re.findall(
+        r"/([\w-]*)/?index\.md>", (site / "llms.txt").read_text("utf-8")
+    )
     pages = {page.parent.name for page in site.rglob("index.html")}
 
     assert pages - {*listed} == {"site", "changelog"}  # the index, and what nobody asks
@@ -124,7 +126,10 @@ def test_new_example_is_asserted_shown_and_found(tree: Path) -> None:
 
 
 def test_example_that_is_wrong_fails_it(tree: Path) -> None:
-    add(NEW.replace("  # E: the year is no subject", ""), to=tree / "typetests/add_task.py")
+    add(
+        NEW.replace("  # E: the year is no subject", ""),
+        to=tree / "typetests/add_task.py",
+    )
 
     made = make_docs(tree)
 
@@ -197,9 +202,7 @@ def test_stale_message_fails_it(tree: Path) -> None:
         ("typetests/messages.json", '"mypy": "', '"mypy": "0.', "is stale"),
     ],
 )
-def test_fault_fails_it(
-    file: str, old: str, new: str, said: str, tree: Path
-) -> None:
+def test_fault_fails_it(file: str, old: str, new: str, said: str, tree: Path) -> None:
     replace(old, new, within=tree / file)
 
     made = make_docs(tree)
