@@ -272,9 +272,9 @@ def test_other_messages_than_those_written_fail() -> None:
 
 
 def test_other_versions_than_those_written_fail(tmp_path: Path) -> None:
-    path = tmp_path / "messages.json"
+    path = tmp_path / messages.FILE
     path.write_text('{"versions": {"mypy": "0.1"}, "messages": {}}', "utf-8")
-    [problem] = messages.different_versions(path)
+    [problem] = messages.different_versions(tmp_path)
     assert "write it anew" in problem
 
 
