@@ -73,6 +73,7 @@ soak: $(READY) ## Look longer for what breaks it: a few minutes, other cases eac
 
 bench: $(READY) ## Measure it beside its peers, for docs/performance: ROUNDS=15
 	$(BIN)/python -m benchmarks --rounds $(ROUNDS) --folder docs/performance
+
 test-docs: docs ## Test the site, in a browser too
 	$(BIN)/python -m pytest tests/site
 
