@@ -71,8 +71,8 @@ soak: $(READY) ## Look longer for what breaks it: a few minutes, other cases eac
 	$(BIN)/python -X dev -m pytest --hypothesis-profile=soak --durations=10 \
 		tests/test_properties.py tests/test_refusals.py tests/test_load.py tests/test_faults.py
 
-bench: $(READY) ## Measure it beside its peers, for docs/performance: ROUNDS=15
-	$(BIN)/python -m benchmarks --rounds $(ROUNDS) --folder docs/performance
+bench: $(READY) ## Measure it beside its peers, and write docs/performance anew [ROUNDS=15]
+	$(BIN)/python -m benchmarks --rounds $(ROUNDS) --folder docs/performance --page docs/performance.md
 
 test-docs: docs ## Test the site, in a browser too
 	$(BIN)/python -m pytest tests/site

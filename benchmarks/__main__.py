@@ -1,6 +1,6 @@
 """Measure all, print the table, write the figures and the plots.
 
-``python -m benchmarks --rounds 15 --folder docs/performance``
+``make bench`` says how it is called.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from . import calls, checkers, requests
 from .libraries import installed
 from .measures import Row
 from .plots import growth, ratios
-from .table import as_json, line, table
+from .table import as_json, line, table, with_figures
 
 MEASURED = (
     *("bgtasks", "starlette", "fastapi", "lilya", "litestar", "anyio", "uvloop"),
@@ -30,6 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--page", type=Path, help="where a table of them goes")
     parser.add_argument("--only", choices=["calls", "requests", "checkers"])
     parser.add_argument("--check-calls", type=int, default=1000)
     given = parser.parse_args()
@@ -57,14 +58,16 @@ def main() -> None:
             done(row)
 
     print(table(rows))
-    write(given.folder, rows)
+    write(given.folder, rows, given.page)
 
 
-def write(folder: Path, rows: list[Row]) -> None:
+def write(folder: Path, rows: list[Row], page: Path | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     figures = {"machine": machine(), "versions": versions(), "rows": as_json(rows)}
     text = json.dumps(figures, indent=1, ensure_ascii=False)
     (folder / "figures.json").write_text(f"{text}\n")
+    if page is not None:
+        page.write_text(with_figures(page.read_text("utf-8"), figures), "utf-8")
     by_name = {row.name: row for row in rows}
     shown = [
         row

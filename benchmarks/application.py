@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -17,12 +18,18 @@ from bgtasks import BackgroundTasks
 COLLECTIONS: dict[str, Any] = {"bgtasks": BackgroundTasks, "Starlette": StarletteTasks}
 
 
-def short(to: str, *, subject: str) -> None: ...
+added: list[None] = []
+ended: list[None] = []
+
+
+def short(to: str, *, subject: str) -> None:
+    ended.append(None)
 
 
 async def add_three(request: Request) -> Response:
     tasks = COLLECTIONS[request.path_params["library"]]()
     for _ in range(3):
+        added.append(None)
         tasks.add_task(short, "ada@example.org", subject="Hi")
     return PlainTextResponse("ok", background=StarletteTask(tasks))
 
@@ -31,6 +38,12 @@ async def add_slow(request: Request) -> Response:
     tasks = COLLECTIONS[request.path_params["library"]]()
     tasks.add_task(time.sleep, 0.5)
     return PlainTextResponse("ok", background=StarletteTask(tasks))
+
+
+async def wait_for_tasks(request: Request) -> Response:
+    while len(ended) < len(added):  # noqa: ASYNC110 (threads make it true)
+        await asyncio.sleep(0.001)
+    return PlainTextResponse("ok")
 
 
 def answer(request: Request) -> Response:
@@ -42,5 +55,6 @@ app = Starlette(
         Route("/three/{library}", add_three),
         Route("/slow/{library}", add_slow),
         Route("/sync", answer),
+        Route("/ended", wait_for_tasks),
     ]
 )

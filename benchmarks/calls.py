@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from itertools import cycle, islice
+from random import Random
 from time import perf_counter
 from typing import Any
 
@@ -16,11 +18,11 @@ import uvloop
 
 from bgtasks import BackgroundTask, BackgroundTasks
 
-from .libraries import Call, Collection, Library
+from .libraries import Collection, Functions, Library
 from .measures import Row
 
 NUMBERS = [1, 3, 10, 100, 1000]
-ENOUGH = 0.004  # seconds for one figure
+ENOUGH = 0.006  # seconds for one figure
 
 
 def plain(to: str, *, subject: str) -> None: ...
@@ -43,30 +45,33 @@ TARGETS = {
 }
 
 
-def calls(kind: str, number: int) -> list[Call]:
-    funcs = islice(cycle(KINDS[kind]), number)
-    return [(func, ("ada@example.org",), {"subject": "Hi"}) for func in funcs]
+def functions(kind: str, number: int) -> Functions:
+    return [*islice(cycle(KINDS[kind]), number)]
 
 
-def in_turn(libraries: list[Library], rounds: int) -> Iterator[Library]:
-    """Yield each library in each round, each time another one first."""
-    for number in range(rounds):
-        first = number % len(libraries)
-        yield from libraries[first:]
-        yield from libraries[:first]
+def in_turn(names: Iterable[str], rounds: int) -> Iterator[str]:
+    """Yield each name in each round, in another order each time.
+
+    What comes before leaves its traces: threads that go to sleep, a warm processor.
+    """
+    order = [*names]
+    random = Random(0)  # noqa: S311 (nothing secret)
+    for _ in range(rounds):
+        random.shuffle(order)
+        yield from order
 
 
 def adding(libraries: dict[str, Library], rounds: int) -> Iterator[Row]:
-    peers = [library for library in libraries.values() if library.name != "direct"]
+    peers = [name for name in libraries if name != "direct"]
     for number in NUMBERS:
         row = Row(f"add {number}", "µs", TARGETS.get(f"add {number}"))
-        work = calls("async", number)
+        work = functions("async", number)
         times = max(1, round(ENOUGH / (number * 0.5e-6)))
-        for library in in_turn(peers, rounds):
+        for name in in_turn(peers, rounds):
             start = perf_counter()
             for _ in range(times):
-                library.add(work)
-            row.note(library.name, (perf_counter() - start) / times * 1e6)
+                libraries[name].add(work)
+            row.note(name, (perf_counter() - start) / times * 1e6)
         yield row
 
 
@@ -76,14 +81,14 @@ async def running(libraries: dict[str, Library], rounds: int, loop: str) -> list
         for number in NUMBERS:
             name = f"add and run {number} {kind}, {loop}"
             adds = {library.name: library.add for library in libraries.values()}
-            rows.append(await measure(name, adds, calls(kind, number), rounds))
+            rows.append(await measure(name, adds, functions(kind, number), rounds))
     groups = {
         library.name: library.add_group
         for library in libraries.values()
         if library.add_group is not None
     }
     name = f"a group of 100 sync, {loop}"
-    rows.append(await measure(name, groups, calls("sync", 100), rounds))
+    rows.append(await measure(name, groups, functions("sync", 100), rounds))
     return rows
 
 
@@ -95,11 +100,11 @@ async def options(rounds: int) -> list[Row]:
 
     def report(task: BackgroundTask, exc: Exception) -> None: ...
 
-    def adds(**given: Any) -> Callable[[list[Call]], Collection]:
-        def add(calls: list[Call]) -> Collection:
+    def adds(**given: Any) -> Callable[[Functions], Collection]:
+        def add(functions: Functions) -> Collection:
             tasks = BackgroundTasks(**given)
-            for func, args, kwargs in calls:
-                tasks.add_task(func, *args, **kwargs)
+            for function in functions:
+                tasks.add_task(function, "ada@example.org", subject="Hi")
             return tasks
 
         return add
@@ -112,33 +117,32 @@ async def options(rounds: int) -> list[Row]:
         for kind in ("async", "sync"):
             name = f"add and run 3 {kind} with {option}, beside without"
             beside = {"bgtasks": adds(**given), "without": adds()}
-            rows.append(await measure(name, beside, calls(kind, 3), rounds))
+            rows.append(await measure(name, beside, functions(kind, 3), rounds))
     return rows
 
 
 async def measure(
     name: str,
-    adds: dict[str, Callable[[list[Call]], Collection]],
-    work: list[Call],
+    adds: dict[str, Callable[[Functions], Collection]],
+    work: Functions,
     rounds: int,
 ) -> Row:
     row = Row(name, "µs", TARGETS.get(name))
     times: dict[str, int] = {}
-    for library, add in adds.items():  # also warms up: threads, caches
+    for library, add in adds.items():
+        await add(work)()
         start = perf_counter()
-        for _ in range(3):
-            await add(work)()
-        took = (perf_counter() - start) / 3
+        await add(work)()
+        took = perf_counter() - start
         times[library] = min(2000, max(1, round(ENOUGH / took)))
-    names = list(adds)
-    for number in range(rounds):
-        first = number % len(names)
-        for library in names[first:] + names[:first]:
-            add = adds[library]
-            start = perf_counter()
-            for _ in range(times[library]):
-                await add(work)()
-            row.note(library, (perf_counter() - start) / times[library] * 1e6)
+    for library in in_turn(adds, rounds + 1):
+        add = adds[library]
+        start = perf_counter()
+        for _ in range(times[library]):
+            await add(work)()
+        row.note(library, (perf_counter() - start) / times[library] * 1e6)
+    for figures in row.figures.values():
+        del figures[0]  # the event loop and its threads were new to the work
     return row
 
 
@@ -157,7 +161,7 @@ def memory(libraries: dict[str, Library]) -> Row:
 
 
 def bytes_of_a_task(library: Library) -> float:
-    work = calls("async", 1000)
+    work = functions("async", 1000)
     library.add(work)
     gc.collect()
     tracemalloc.start()
@@ -181,12 +185,14 @@ MODULES = {
 def importing(libraries: dict[str, Library], rounds: int) -> Row:
     """Measure whole processes: the interpreter's own start is in all of them."""
     row = Row("import, whole process", "ms", 0.7)
-    given = [library for library in libraries.values() if library.name in MODULES]
-    for library in in_turn(given, rounds + 1):
-        code = f"import {MODULES[library.name]}"
+    # As after an ordinary installation: compiled once.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    given = [name for name in libraries if name in MODULES]
+    for name in in_turn(given, rounds + 1):
+        code = f"import {MODULES[name]}"
         start = perf_counter()
-        subprocess.run([sys.executable, "-c", code], check=True)
-        row.note(library.name, (perf_counter() - start) * 1e3)
+        subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+        row.note(name, (perf_counter() - start) * 1e3)
     for figures in row.figures.values():
         del figures[0]  # it may have compiled the modules
     return row

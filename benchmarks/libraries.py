@@ -8,25 +8,25 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-Call = tuple[Callable[..., object], tuple[object, ...], dict[str, object]]
+Functions = list[Callable[..., object]]
 Collection = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class Library:
     name: str
-    add: Callable[[list[Call]], Collection]
-    add_group: Callable[[list[Call]], Collection] | None = None
+    add: Callable[[Functions], Collection]
+    add_group: Callable[[Functions], Collection] | None = None
 
 
 def with_add_task(module: str, name: str, **options: bool) -> Any:
     """Return how a collection with ``add_task`` is made."""
     make: Any = getattr(importlib.import_module(module), name)
 
-    def add(calls: list[Call]) -> Any:
+    def add(functions: Functions) -> Any:
         tasks = make(**options)
-        for func, args, kwargs in calls:
-            tasks.add_task(func, *args, **kwargs)
+        for function in functions:
+            tasks.add_task(function, "ada@example.org", subject="Hi")
         return tasks
 
     return add
@@ -37,21 +37,24 @@ def with_list(module: str, name: str, task_name: str, **options: bool) -> Any:
     make: Any = getattr(importlib.import_module(module), name)
     make_task: Any = getattr(importlib.import_module(module), task_name)
 
-    def add(calls: list[Call]) -> Any:
+    def add(functions: Functions) -> Any:
         return make(
-            [make_task(func, *args, **kwargs) for func, args, kwargs in calls],
+            [
+                make_task(function, "ada@example.org", subject="Hi")
+                for function in functions
+            ],
             **options,
         )
 
     return add
 
 
-def direct(calls: list[Call]) -> Collection:
+def direct(functions: Functions) -> Collection:
     """Make the calls by themselves, in the event loop: the limit for everybody."""
 
     async def run() -> None:
-        for func, args, kwargs in calls:
-            result = func(*args, **kwargs)
+        for function in functions:
+            result = function("ada@example.org", subject="Hi")
             if isinstance(result, Awaitable):
                 await result
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from math import log10
+from math import ceil, floor, log10
 
 from .measures import OURS, Row
 
@@ -43,7 +43,7 @@ def text(x: float, y: float, words: str, kind: str = "", anchor: str = "start") 
 
 def ratios(rows: list[Row]) -> str:
     """Draw ours beside the best peer, which is the line at 1."""
-    left, unit, step = 300, 280, 30
+    left, unit, step = 370, 260, 30
     body: list[str] = []
     for number, row in enumerate(rows):
         peer = row.best_peer()
@@ -63,7 +63,11 @@ def ratios(rows: list[Row]) -> str:
         f'<line class="axis" x1="{line}" x2="{line}" y1="10" y2="{height - 20}"/>',
         text(line, height - 6, "the best peer", "small", "middle"),
     ]
-    return svg(760, height, "Time of bgtasks beside that of the best peer", body)
+    return svg(860, height, "Time of bgtasks beside that of the best peer", body)
+
+
+def short(figure: float) -> str:
+    return f"{figure:.0f}" if figure >= 10 else f"{figure:.2g}"  # noqa: PLR2004
 
 
 def growth(rows: dict[int, Row]) -> str:
@@ -83,22 +87,21 @@ def growth(rows: dict[int, Row]) -> str:
         return x, top + height * (high - log10(time)) / ((high - low) or 1)
 
     body: list[str] = []
-    taken: list[float] = []
-    for name, line in points.items():
+    free = 0.0  # where the next name may stand
+    for name, line in sorted(points.items(), key=lambda item: -item[1][-1][1]):
         placed = [place(*point) for point in line]
         kind = "ours" if name == OURS else "peer"
         corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
         body.append(f'<polyline class="{kind}" points="{corners}"/>')
         x, y = placed[-1]
-        while any(abs(y - other) < 16 for other in taken):  # noqa: PLR2004 (text)
-            y -= 16
-        taken.append(y)
-        body.append(text(x + 8, y + 4, f"{name} {line[-1][1]:.2g} µs"))
+        y = max(y, free)
+        free = y + 16
+        body.append(text(x + 8, y + 4, f"{name} {short(line[-1][1])} µs"))
     for number in rows:
         x, _ = place(number, 10**low)
         body.append(text(x, top + height + 20, f"{number:,}", "small", "middle"))
     body.append(text(left, top + height + 40, "sync tasks in the collection", "small"))
-    for exponent in range(round(low), round(high) + 1):
+    for exponent in range(ceil(low), floor(high) + 1):
         _, y = place(1, 10.0**exponent)
         body.append(text(left - 8, y + 4, f"{10.0**exponent:g} µs", "small", "end"))
     return svg(760, top + height + 50, "Time of each sync task", body)

@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from benchmarks.measures import Row
+from benchmarks.table import with_figures
 
 from .snippets import ROOT
 
@@ -61,8 +64,30 @@ def test_ratio_is_the_median_of_the_ratios_of_the_rounds() -> None:
     assert row.best_peer() == "Starlette"
 
 
-def test_committed_figures_name_the_machine_and_the_versions() -> None:
-    figures = json.loads((ROOT / "docs/performance/figures.json").read_text())
+# What is committed
 
-    assert {"processor", "python"} <= {*figures["machine"]}
-    assert {"starlette", "fastapi", "lilya", "litestar"} <= {*figures["versions"]}
+PERFORMANCE = ROOT / "docs" / "performance"
+
+
+def committed() -> Any:
+    return json.loads((PERFORMANCE / "figures.json").read_text("utf-8"))
+
+
+def test_committed_figures_are_of_what_is_measured(folder: Path) -> None:
+    measured = json.loads((folder / "figures.json").read_text("utf-8"))
+    works = [row["work"].replace(": 3 ", ": 1,000 ") for row in measured["rows"]]
+
+    assert [row["work"] for row in committed()["rows"]] == works, "`make bench`"
+
+
+def test_committed_figures_are_of_the_versions_that_are_installed() -> None:
+    versions = {name: version(name) for name in committed()["versions"]}
+
+    assert committed()["versions"] == versions, "`make bench`"
+
+
+def test_page_shows_the_committed_figures() -> None:
+    page = (ROOT / "docs" / "performance.md").read_text("utf-8")
+
+    assert "| add and run 3 sync, asyncio | " in page
+    assert page == with_figures(page, committed())
