@@ -3,12 +3,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+ROUNDS ?= 15
+DOCS := .envs/docs
 
 .DEFAULT_GOAL := help
 # What the copy of the core is tested by, too.
 CORE = $$(grep -l '^from .subject import' tests/test_*.py)
 # What other targets than `test` run, for want of more than .venv or of time.
-ELSEWHERE := tests/editors tests/integrations tests/wheel typetests/integrations
+ELSEWHERE := tests/editors tests/integrations tests/site tests/wheel typetests/integrations
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\#.*/\1/p' Makefile)
 
@@ -30,6 +32,11 @@ APART := ellar esmerald ravyn
 .envs/%/ready: pyproject.toml | $(READY)
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .envs/$*/.venv
 	$(BIN)/uv pip install --quiet --python .envs/$*/.venv/bin/python --group test --group types --group $* --editable .
+	touch $@
+
+$(DOCS)/ready: pyproject.toml | $(READY)
+	$(PYTHON) -m venv $(DOCS)
+	$(BIN)/uv pip install --quiet --python $(DOCS)/bin/python --group docs
 	touch $@
 
 demo: $(READY) ## Sign somebody up over HTTP, and see what runs when
@@ -73,7 +80,7 @@ test-%: .envs/%/ready
 	PATH="$$PWD/.envs/$*/.venv/bin:$$PATH" .envs/$*/.venv/bin/pyright --verifytypes bgtasks.$* --ignoreexternal > .envs/$*/completeness || { cat .envs/$*/completeness; exit 1; }
 	.envs/$*/.venv/bin/ty check --python .envs/$*/.venv $(CODE)
 	.envs/$*/.venv/bin/pyrefly check --python-interpreter-path .envs/$*/.venv/bin/python $(CODE)
-	.envs/$*/.venv/bin/python -m pytest tests/integrations/test_$*.py typetests/integrations/in_$*.py
+	.envs/$*/.venv/bin/python -m pytest tests/integrations/test_$*.py typetests/integrations/in_$*.py typetests/integrations/messages.json
 
 strict: $(READY) ## Run the core's tests in the debug modes of Python and asyncio
 	PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -W error -m pytest \
@@ -83,11 +90,18 @@ soak: $(READY) ## Look longer for what breaks it: a few minutes, other cases eac
 	$(BIN)/python -X dev -m pytest --hypothesis-profile=soak --durations=10 \
 		tests/test_properties.py tests/test_refusals.py tests/test_load.py tests/test_faults.py
 
+bench: $(READY) ## Measure it beside its peers, and write docs/performance anew [ROUNDS=15]
+	$(BIN)/python -m benchmarks --rounds $(ROUNDS) --folder docs/performance --page docs/performance.md
+
+test-docs: docs ## Test the site, in a browser too
+	$(BIN)/python -m pytest tests/site
+
 typetests: $(READY) ## Ask every type checker what it accepts and rejects
 	$(BIN)/python -m pytest typetests
 
-messages: $(READY) ## Write the checkers' messages beside the typetests anew
+messages: $(READY) $(APART:%=.envs/%/ready) ## Write the checkers' messages beside the typetests anew
 	$(BIN)/python -m typetests.messages
+	$(foreach env,$(APART),.envs/$(env)/.venv/bin/python -m typetests.messages &&) true
 
 api: $(READY) ## Write the description of the public API anew
 	$(BIN)/python -m tests.public_api
@@ -101,13 +115,32 @@ format: $(READY) ## Format the code, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-check: lint types test strict test-frameworks test-engines test-editors build ## All of it: what a change must pass
+# Other machines than Debian's and its kin have them by other names.
+MISSING = $(strip $(if $(shell which chromium google-chrome),,chromium) \
+	$(if $(shell which redis-server),,redis-server))
+
+packages: ## Install the browser and the server that tests need, on Debian and its kin
+	@test -z "$(MISSING)" || { \
+		sudo=$$(test $$(id -u) = 0 || echo sudo); \
+		$$sudo apt-get update --quiet=2 && $$sudo apt-get install --quiet=2 --yes --no-install-recommends $(MISSING); \
+	}
+
+check: lint types test strict test-frameworks test-engines test-editors test-docs build ## All of it: what a change must pass
 
 types: $(READY) ## Check the types of the code under every checker
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/ty check
 	$(BIN)/pyrefly check
+
+docs: $(READY) $(DOCS)/ready ## Build the site, in site, and check it; no network is needed
+	$(BIN)/python -m typetests.messages --only-new
+	$(DOCS)/bin/python -m zensical build --clean --strict
+	$(DOCS)/bin/python -m tests.site.links site
+	$(BIN)/python -m pytest --quiet --ignore=typetests/test_suite_bites.py typetests
+
+docs-serve: $(DOCS)/ready ## Show the site at http://127.0.0.1:8000, as you write it
+	$(DOCS)/bin/python -m zensical serve --dev-addr 127.0.0.1:8000
 
 # The files in bgtasks that are not the core.
 COMMA := ,

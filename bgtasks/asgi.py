@@ -63,7 +63,13 @@ class BackgroundTasksMiddleware:
         self._new_tasks()  # refuses wrong options now, not in a request
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401
-        """Run the application, then the tasks that were added meanwhile."""
+        """Run the application, then the tasks that were added meanwhile.
+
+        Args:
+            scope: The connection, as the ASGI specification describes it.
+            receive: What yields its events.
+            send: What sends events to it.
+        """
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return

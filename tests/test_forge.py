@@ -10,8 +10,6 @@ from .snippets import ROOT
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))
-if not (ROOT / "zensical.toml").exists():
-    TARGETS.add("docs")  # comes with the site
 
 
 def called(file: Path, key: str) -> list[str]:
@@ -66,3 +64,11 @@ def test_changelog_begins_with_the_version_of_the_package() -> None:
     assert version in re.findall(r"[\d.]+\d", first)
     for heading in ("Type annotations", "Copied folder"):
         assert f"\n### {heading}\n" in changelog
+
+
+def test_every_part_of_the_check_runs_in_a_workflow() -> None:
+    (parts,) = re.findall(r"^check: ([^#]*)##", MAKEFILE, re.MULTILINE)
+    (check,) = (file for file in WORKFLOWS if file.name == "check.yml")
+    run = {command.split()[1] for command in called(check, "run")}
+
+    assert {*parts.split()} <= run

@@ -76,7 +76,7 @@ class Example:
 
     name: str
     prose: str
-    given: str  # the imports and definitions of the file that it uses
+    given: str  # the imports and definitions of the file that it uses; its parameters
     code: str  # the whole body
     accepted: str  # the body without what is rejected
     statements: tuple[Statement, ...]
@@ -175,13 +175,17 @@ class _Reader:
             last_line=lines.stop - 1,
         )
 
-    def given(self, node: ast.stmt, given: list[ast.stmt]) -> str:
+    def given(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef, given: list[ast.stmt]
+    ) -> str:
         used = used_by(node, given)
         names = set[str]().union(*map(names_in, (node, *used)))
         imports = {part: import_of(part, names) for part in used}
         texts = [self.text_of(part) for part in used if imports[part] is None]
         first = "\n".join(filter(None, imports.values()))
-        return "\n\n\n".join([first, *texts] if first else texts)
+        declarations = "\n".join(declarations_of(node.args))
+        parts = [first, *texts, declarations]
+        return "\n\n\n".join(part for part in parts if part)
 
     def statement(self, node: ast.stmt, body_begins: int) -> Statement:
         first, last = first_line(node), node.end_lineno or 0
@@ -222,6 +226,15 @@ class _Reader:
 
     def error(self, line: int, message: str) -> ExampleError:
         return ExampleError(f"{self.path}:{line}: {message}")
+
+
+def declarations_of(arguments: ast.arguments) -> Iterator[str]:
+    """Declare the parameters of an example as variables, for readers."""
+    for argument in (*arguments.args, *arguments.kwonlyargs):
+        yield ast.unparse(argument)
+    for stars, rest in (("*", arguments.vararg), ("**", arguments.kwarg)):
+        if rest is not None:
+            yield f"# {stars}{ast.unparse(rest)}"
 
 
 def first_line(node: ast.stmt) -> int:

@@ -5,21 +5,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 from typing_extensions import override
 
 from . import messages
-from ._checkers import (
-    HERE,
-    PACKAGE,
-    UNDER_TEST,
-    CheckerError,
-    Report,
-    ask_checkers,
-)
+from ._checkers import CheckerError, Report, ask_checkers, can_be_checked
 from ._examples import (
     CHECKERS,
     Example,
@@ -33,19 +25,18 @@ from ._verdicts import disagreements, outside_examples
 
 Reports = Mapping[str, list[Report] | CheckerError]
 REPORTS = pytest.StashKey[dict[Path, Reports]]()
-INTEGRATIONS = HERE / "integrations"
 
 
 def pytest_collect_file(
     file_path: Path, parent: pytest.Collector
 ) -> pytest.Collector | None:
-    if file_path == messages.FILE:
+    if file_path.parent in messages.FOLDERS and file_path.name == messages.FILE:
         return MessagesCollector.from_parent(parent, path=file_path)
     if (
-        file_path.parent in {HERE, INTEGRATIONS}
+        file_path.parent in messages.FOLDERS
         and file_path.suffix == ".py"
         and is_example_file(file_path)
-        and has_framework(read_examples(file_path))
+        and can_be_checked(read_examples(file_path))
     ):
         return ExampleCollector.from_parent(parent, path=file_path)
     return None
@@ -125,45 +116,34 @@ class ExampleCollector(pytest.File):
 class MessagesCollector(pytest.File):
     @override
     def collect(self) -> Iterator[Item]:
+        folder = self.path.parent
         yield Item.from_parent(
-            self, name="versions", problems=messages.different_versions
+            self, name="versions", problems=partial(messages.different_versions, folder)
         )
-        files = {file.path.stem: file for file in find_examples(HERE)}
-        for name in sorted(files.keys() | messages.read()):
-            problems = partial(self.different_messages, name, files.get(name))
-            yield Item.from_parent(self, name=name, problems=problems)
+        files = {file.path.stem: file for file in find_examples(folder)}
+        for name in sorted(files.keys() | messages.read(folder)):
+            file = files.get(name)
+            if file is None or can_be_checked(file):
+                problems = partial(self.different_messages, name, file)
+                yield Item.from_parent(self, name=name, problems=problems)
 
     def different_messages(self, name: str, file: ExampleFile | None) -> Iterable[str]:
+        folder = self.path.parent
         current: messages.Messages = {}
         if file is not None:
             shown = {
-                checker: reports(self.config, checker) for checker in messages.SHOWN
+                checker: reports(self.config, checker, folder)
+                for checker in messages.SHOWN
             }
             current = messages.messages_of(file, shown)
-        return messages.differences(messages.read().get(name, {}), current)
+        return messages.differences(messages.read(folder).get(name, {}), current)
 
 
-def has_framework(file: ExampleFile) -> bool:
-    """Whether what the file documents can be imported in this environment.
-
-    There is an environment for each integration: see the Makefile.
-    """
-    if file.path.parent == HERE:
-        return True
-    if UNDER_TEST != PACKAGE:
-        return False  # a copy has no integrations
-    try:
-        import_module(file.documents)
-    except ImportError:
-        return False
-    return True
-
-
-def reports(config: pytest.Config, checker: str, folder: Path = HERE) -> list[Report]:
+def reports(config: pytest.Config, checker: str, folder: Path) -> list[Report]:
     """Return what ``checker`` says of all files of the folder, once in a session."""
     stash = config.stash.setdefault(REPORTS, {})
     if folder not in stash:
-        files = filter(has_framework, find_examples(folder))
+        files = filter(can_be_checked, find_examples(folder))
         stash[folder] = ask_checkers([file.path for file in files])
     found = stash[folder][checker]
     if isinstance(found, CheckerError):

@@ -1,21 +1,32 @@
 """What mypy and pyright say of each rejected statement: ``messages.json``.
 
-Readers of the reference see it under each rejected call. The file is committed, so that
-building the pages needs no checker; rewrite it with ``python -m typetests.messages``.
+Readers of the reference see it under each rejected call. There is one file beside the
+examples of the core, and one beside those of the integrations. They are committed, so
+that building the pages needs no checker; rewrite them with ``make messages``.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from ._checkers import HERE, PACKAGE, UNDER_TEST, Report, ask_checkers
+from ._checkers import (
+    HERE,
+    PACKAGE,
+    UNDER_TEST,
+    Report,
+    ask_checkers,
+    can_be_checked,
+)
 from ._examples import ExampleFile, find_examples
 from ._verdicts import reports_in
 
 SHOWN = ("mypy", "pyright")
-FILE = HERE / "messages.json"
-REWRITE = "write it anew with `python -m typetests.messages`"
+FOLDERS = (HERE, HERE / "integrations")
+FILE = "messages.json"
+REWRITE = "write it anew with `make messages`"
 
 # By example, code of the statement, and checker.
 Messages = Mapping[str, Mapping[str, Mapping[str, list[str]]]]
@@ -42,37 +53,66 @@ def versions() -> Mapping[str, str]:
     return {checker: version(checker) for checker in SHOWN}
 
 
-def read(path: Path = FILE) -> Mapping[str, Messages]:
+def read(folder: Path) -> Mapping[str, Messages]:
     """Return the written messages, by example file."""
-    found: Mapping[str, Messages] = json.loads(path.read_text("utf-8"))["messages"]
+    found: Mapping[str, Messages] = content(folder)["messages"]
     return found
 
 
-def write(files: Iterable[ExampleFile], path: Path = FILE) -> None:
-    """Ask the checkers, and write what they say.
+def read_versions(folder: Path) -> Mapping[str, str]:
+    """Return the versions of the checkers whose messages they are."""
+    found: Mapping[str, str] = content(folder)["versions"]
+    return found
+
+
+def content(folder: Path) -> Any:  # noqa: ANN401 (JSON)
+    return json.loads((folder / FILE).read_text("utf-8"))
+
+
+def write(folder: Path, *, only_new: bool = False) -> None:
+    """Ask the checkers, and write what they say of what is installed here.
+
+    What they said of the rest, in another environment, stays as it is; with
+    ``only_new``, also what they said of examples that were there before.
 
     Raises:
         CheckerError: A checker did not do its work.
     """
-    files = list(files)
+    examples = find_examples(folder)
+    written = read(folder)
+    if only_new and not any(new_examples(file, written) for file in examples):
+        return
+    here = [file for file in examples if can_be_checked(file)]
     reports: dict[str, list[Report]] = {}
-    for checker, found in ask_checkers([file.path for file in files], SHOWN).items():
+    for checker, found in ask_checkers([file.path for file in here], SHOWN).items():
         if isinstance(found, Exception):
             raise found
         reports[checker] = found
-    content = {
-        "versions": versions(),
-        "messages": {file.path.stem: messages_of(file, reports) for file in files},
-    }
-    text = json.dumps(content, indent=2, ensure_ascii=False)
-    path.write_text(f"{text}\n", "utf-8")
+    messages = dict(written)
+    for file in here:
+        kept: Messages = written.get(file.path.stem, {}) if only_new else {}
+        messages[file.path.stem] = {**messages_of(file, reports), **kept}
+    stems = [file.path.stem for file in examples]
+    text = json.dumps(
+        {
+            "versions": versions(),
+            "messages": {stem: messages[stem] for stem in stems if stem in messages},
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+    (folder / FILE).write_text(f"{text}\n", "utf-8")
 
 
-def different_versions(path: Path = FILE) -> Iterator[str]:
+def new_examples(file: ExampleFile, written: Mapping[str, Messages]) -> set[str]:
+    names = {example.name for example in file.examples if example.rejected}
+    return names - written.get(file.path.stem, {}).keys()
+
+
+def different_versions(folder: Path) -> Iterator[str]:
     """Say whether the messages are of other versions than those installed."""
-    written = json.loads(path.read_text("utf-8"))["versions"]
-    if written != versions():
-        yield f"{FILE.name} is of {written}, not of {versions()}: {REWRITE}"
+    if (written := read_versions(folder)) != versions():
+        yield f"{FILE} is of {written}, not of {versions()}: {REWRITE}"
 
 
 def differences(written: Messages, current: Messages) -> Iterator[str]:
@@ -83,9 +123,10 @@ def differences(written: Messages, current: Messages) -> Iterator[str]:
                 json.dumps(each.get(name), indent=2, ensure_ascii=False)
                 for each in (written, current)
             )
-            problem = f"{FILE.name} is stale in {name}: {REWRITE}"
+            problem = f"{FILE} is stale in {name}: {REWRITE}"
             yield f"{problem}\nwritten: {was}\nnow: {now}"
 
 
 if __name__ == "__main__":
-    write(find_examples(HERE))
+    for each in FOLDERS:
+        write(each, only_new="--only-new" in sys.argv)

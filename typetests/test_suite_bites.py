@@ -272,9 +272,9 @@ def test_other_messages_than_those_written_fail() -> None:
 
 
 def test_other_versions_than_those_written_fail(tmp_path: Path) -> None:
-    path = tmp_path / "messages.json"
+    path = tmp_path / messages.FILE
     path.write_text('{"versions": {"mypy": "0.1"}, "messages": {}}', "utf-8")
-    [problem] = messages.different_versions(path)
+    [problem] = messages.different_versions(tmp_path)
     assert "write it anew" in problem
 
 
@@ -287,7 +287,9 @@ def test_an_example_is_read_as_readers_see_it(tmp_path: Path) -> None:
     assert example.heading == "Wrong type"
     assert example.prose == "The width is a number."
     assert example.given == (
-        "from bgtasks import BackgroundTasks\n\n\ndef resize(width: int) -> None: ..."
+        "from bgtasks import BackgroundTasks\n\n\n"
+        "def resize(width: int) -> None: ...\n\n\n"
+        "tasks: BackgroundTasks"
     )
     assert example.accepted == "tasks.add_task(resize, 800)"
     [rejected] = example.rejected

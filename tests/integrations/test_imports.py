@@ -24,7 +24,7 @@ FRAMEWORKS = set[str]().union(*INTEGRATIONS.values()) | {"django", "quart"}
 def python(environment: str, code: str) -> subprocess.CompletedProcess[str]:
     """Run ``code`` where only one framework is installed."""
     subprocess.run(
-        ["make", "--quiet", f".envs/{environment}/ready"],  # noqa: S607
+        ["make", "--quiet", f".envs/{environment}/ready"],
         cwd=ROOT,
         capture_output=True,
         check=True,

@@ -41,7 +41,7 @@ CELL = re.compile(r"<td\b.*?</td>", re.DOTALL)
 def rows(wheel: Path, tmp_path: Path) -> list[list[str]]:
     """The texts of the rows of all tables on the page, as somebody reads them."""
     python = make_environment(
-        tmp_path / ".venv", wheel, python=sys.executable, group="third-party"
+        tmp_path / ".venv", wheel, python=sys.executable, group="pages"
     )
     (tmp_path / "zensical.toml").write_text(SETTINGS)
     (tmp_path / "docs").mkdir()

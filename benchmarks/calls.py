@@ -1,0 +1,198 @@
+"""What adding and running tasks costs, in one process, rounds interleaved."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from itertools import cycle, islice
+from random import Random
+from time import perf_counter
+from typing import Any
+
+import uvloop
+
+from bgtasks import BackgroundTask, BackgroundTasks
+
+from .libraries import Collection, Functions, Library
+from .measures import Row
+
+NUMBERS = [1, 3, 10, 100, 1000]
+ENOUGH = 0.006  # seconds for one figure
+
+
+def plain(to: str, *, subject: str) -> None: ...
+
+
+async def asynchronous(to: str, *, subject: str) -> None: ...
+
+
+KINDS: dict[str, list[Callable[..., object]]] = {
+    "async": [asynchronous],
+    "sync": [plain],
+    "mixed": [plain, asynchronous],
+}
+TARGETS = {
+    "add 3": 0.6,
+    "add and run 3 async, asyncio": 0.7,
+    "add and run 1 sync, asyncio": 1.0,
+    "add and run 3 sync, asyncio": 0.4,
+    "add and run 100 sync, asyncio": 0.03,
+}
+
+
+def functions(kind: str, number: int) -> Functions:
+    return [*islice(cycle(KINDS[kind]), number)]
+
+
+def in_turn(names: Iterable[str], rounds: int) -> Iterator[str]:
+    """Yield each name in each round, in another order each time.
+
+    What comes before leaves its traces: threads that go to sleep, a warm processor.
+    """
+    order = [*names]
+    random = Random(0)  # noqa: S311 (nothing secret)
+    for _ in range(rounds):
+        random.shuffle(order)
+        yield from order
+
+
+def adding(libraries: dict[str, Library], rounds: int) -> Iterator[Row]:
+    peers = [name for name in libraries if name != "direct"]
+    for number in NUMBERS:
+        row = Row(f"add {number}", "µs", TARGETS.get(f"add {number}"))
+        work = functions("async", number)
+        times = max(1, round(ENOUGH / (number * 0.5e-6)))
+        for name in in_turn(peers, rounds):
+            start = perf_counter()
+            for _ in range(times):
+                libraries[name].add(work)
+            row.note(name, (perf_counter() - start) / times * 1e6)
+        yield row
+
+
+async def running(libraries: dict[str, Library], rounds: int, loop: str) -> list[Row]:
+    rows: list[Row] = []
+    for kind in KINDS:
+        for number in NUMBERS:
+            name = f"add and run {number} {kind}, {loop}"
+            adds = {library.name: library.add for library in libraries.values()}
+            rows.append(await measure(name, adds, functions(kind, number), rounds))
+    groups = {
+        library.name: library.add_group
+        for library in libraries.values()
+        if library.add_group is not None
+    }
+    name = f"a group of 100 sync, {loop}"
+    rows.append(await measure(name, groups, functions("sync", 100), rounds))
+    return rows
+
+
+async def options(rounds: int) -> list[Row]:
+    """Return what the options cost, beside the same collection without them."""
+
+    async def run(task: BackgroundTask) -> None:
+        await task()
+
+    def report(task: BackgroundTask, exc: Exception) -> None: ...
+
+    def adds(**given: Any) -> Callable[[Functions], Collection]:
+        def add(functions: Functions) -> Collection:
+            tasks = BackgroundTasks(**given)
+            for function in functions:
+                tasks.add_task(function, "ada@example.org", subject="Hi")
+            return tasks
+
+        return add
+
+    rows: list[Row] = []
+    for option, given in (
+        ("on_error", {"on_error": report}),
+        ("runner", {"runner": run}),
+    ):
+        for kind in ("async", "sync"):
+            name = f"add and run 3 {kind} with {option}, beside without"
+            beside = {"bgtasks": adds(**given), "without": adds()}
+            rows.append(await measure(name, beside, functions(kind, 3), rounds))
+    return rows
+
+
+async def measure(
+    name: str,
+    adds: dict[str, Callable[[Functions], Collection]],
+    work: Functions,
+    rounds: int,
+) -> Row:
+    row = Row(name, "µs", TARGETS.get(name))
+    times: dict[str, int] = {}
+    for library, add in adds.items():
+        await add(work)()
+        start = perf_counter()
+        await add(work)()
+        took = perf_counter() - start
+        times[library] = min(2000, max(1, round(ENOUGH / took)))
+    for library in in_turn(adds, rounds + 1):
+        add = adds[library]
+        start = perf_counter()
+        for _ in range(times[library]):
+            await add(work)()
+        row.note(library, (perf_counter() - start) / times[library] * 1e6)
+    for figures in row.figures.values():
+        del figures[0]  # the event loop and its threads were new to the work
+    return row
+
+
+def on_loop(loop: str, main: Coroutine[Any, Any, list[Row]]) -> list[Row]:
+    factory = uvloop.new_event_loop if loop == "uvloop" else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main)
+
+
+def memory(libraries: dict[str, Library]) -> Row:
+    row = Row("bytes for each queued task", "bytes", 1.0, beside="Starlette")
+    for library in libraries.values():
+        if library.name != "direct":
+            row.note(library.name, bytes_of_a_task(library))
+    return row
+
+
+def bytes_of_a_task(library: Library) -> float:
+    work = functions("async", 1000)
+    library.add(work)
+    gc.collect()
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    kept = library.add(work)
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    del kept
+    return (after - before) / len(work)
+
+
+MODULES = {
+    "bgtasks": "bgtasks",
+    "Starlette": "starlette.background",
+    "FastAPI": "fastapi.background",
+    "Lilya": "lilya.background",
+    "Litestar": "litestar.background_tasks",
+}
+
+
+def importing(libraries: dict[str, Library], rounds: int) -> Row:
+    """Measure whole processes: the interpreter's own start is in all of them."""
+    row = Row("import, whole process", "ms", 0.7)
+    # As after an ordinary installation: compiled once.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    given = [name for name in libraries if name in MODULES]
+    for name in in_turn(given, rounds + 1):
+        code = f"import {MODULES[name]}"
+        start = perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+        row.note(name, (perf_counter() - start) * 1e3)
+    for figures in row.figures.values():
+        del figures[0]  # it may have compiled the modules
+    return row

@@ -1,0 +1,211 @@
+"""`make docs`: what it shows, what it refuses, and that nothing is written twice."""
+
+import re
+import shutil
+import subprocess
+import zlib
+from pathlib import Path
+
+import pytest
+
+from tests.public_api import exported
+from tests.snippets import ROOT
+
+NEW = '''
+
+def new_lesson() -> None:
+    """A lesson that nobody has written anywhere else."""
+    tasks = BackgroundTasks()
+    tasks.add_task(send_email, "grace@example.org", subject="Hi")
+    tasks.add_task(send_email, subject=1815)  # E: the year is no subject
+'''
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of what the site is made of, for a test to change."""
+    for folder in ("bgtasks", "docs", "examples", "tests/site", "typetests"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    for file in ROOT.iterdir():
+        if file.is_file():
+            shutil.copy2(file, tmp_path)  # its time too, or make builds .venv anew
+    (tmp_path / "tests" / "__init__.py").touch()
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    (tmp_path / ".envs").symlink_to(ROOT / ".envs")
+    return tmp_path
+
+
+def make_docs(tree: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", "docs"], cwd=tree, capture_output=True, text=True, check=False
+    )
+
+
+def add(text: str, to: Path) -> None:
+    to.write_text(to.read_text("utf-8") + text, "utf-8")
+
+
+def replace(old: str, new: str, within: Path) -> None:
+    text = within.read_text("utf-8")
+    assert old in text
+    within.write_text(text.replace(old, new, 1), "utf-8")
+
+
+# What it shows
+
+
+@pytest.mark.parametrize("name", exported())
+def test_every_public_name_has_its_entry(name: str, site: Path) -> None:
+    inventory = (site / "objects.inv").read_bytes().split(b"\n", 4)[4]
+    entries = dict(
+        re.findall(
+            r"^(\S+) py:\w+ 1 (\S+) -$",
+            zlib.decompress(inventory).decode(),
+            re.MULTILINE,
+        )
+    )
+
+    page, _, anchor = entries[name].replace("$", name).partition("#")
+
+    assert f'id="{anchor}"' in (site / page / "index.html").read_text("utf-8")
+
+
+def test_signature_is_shown_as_written(site: Path) -> None:
+    page = (site / "reference" / "index.md").read_text("utf-8")
+
+    assert "*args: P.args" in page
+    assert "**kwargs: P.kwargs" in page
+    assert "func: Callable[P, object]" in page
+
+
+@pytest.mark.parametrize("file", ["reference/index.md", "llms-full.txt"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        "Wrong type",
+        "An argument must have the type of its parameter",
+        'tasks.add_task(resize, "portrait.png", "800")',
+        'Argument 3 to "add_task" of "BackgroundTasks" has incompatible type "str"',
+        '"Literal[\'800\']" is not assignable to "int"',
+        "Not caught by",
+    ],
+)
+def test_markdown_copies_have_the_typed_examples(
+    file: str, part: str, site: Path
+) -> None:
+    assert part in (site / file).read_text("utf-8")
+
+
+def test_llms_txt_leads_to_every_page(site: Path) -> None:
+    listed = re.findall(
+        r"/([\w-]*)/?index\.md>", (site / "llms.txt").read_text("utf-8")
+    )
+    pages = {page.parent.name for page in site.rglob("index.html")}
+
+    assert pages - {*listed} == {"site", "changelog"}  # the index, and what nobody asks
+
+
+# What it refuses, and that nothing is written twice
+
+
+def test_new_example_is_asserted_shown_and_found(tree: Path) -> None:
+    add(NEW, to=tree / "typetests" / "add_task.py")
+
+    made = make_docs(tree)
+
+    assert made.returncode == 0, made.stdout + made.stderr
+    anchor = "bgtasks.BackgroundTasks.add_task--new_lesson"
+    page = (tree / "site" / "reference" / "index.html").read_text("utf-8")
+    assert f'id="{anchor}"' in page
+    shown = page[page.index(f'id="{anchor}"') :].partition("<h5")[0]
+    assert "nobody has written anywhere else" in shown
+    assert "grace@example.org" in shown
+    assert "the year is no subject" in shown
+    assert 'has incompatible type "int"; expected "str"' in shown.replace("&quot;", '"')
+    assert f"#{anchor}" in (tree / "site" / "search.json").read_text("utf-8")
+
+
+def test_example_that_is_wrong_fails_it(tree: Path) -> None:
+    add(
+        NEW.replace("  # E: the year is no subject", ""),
+        to=tree / "typetests/add_task.py",
+    )
+
+    made = make_docs(tree)
+
+    assert made.returncode != 0
+    assert "new_lesson[pyright]" in made.stdout
+
+
+def test_stale_message_fails_it(tree: Path) -> None:
+    file = tree / "typetests" / "messages.json"
+    replace("Argument 3 to", "Argument 4 to", within=file)
+
+    made = make_docs(tree)
+
+    assert made.returncode != 0
+    assert "messages.json is stale in wrong_type: write it anew" in made.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        (
+            "docs/architecture.md",
+            "# Architecture\n",
+            "# Architecture\n\n[Gone](gone.md)\n",
+            "page does not exist",
+        ),
+        (
+            "docs/architecture.md",
+            "# Architecture\n",
+            "# Architecture\n\n[Gone](reference.md#gone)\n",
+            "anchor does not exist",
+        ),
+        (
+            "README.md",
+            "# bgtasks\n",
+            "# bgtasks\n\n<a href='gone/'>Gone</a>\n",
+            "index.html: gone/: there is no such file",
+        ),
+        (
+            "docs/architecture.md",
+            "# Architecture\n",
+            "# Architecture\n\n<img src='https://example.org/a.png'>\n",
+            "it asks another host for https://example.org/a.png",
+        ),
+        (
+            "typetests/add_task.py",
+            'DOCUMENTS = "bgtasks.BackgroundTasks.add_task"',
+            'DOCUMENTS = "bgtasks.BackgroundTasks.gone"',
+            "documents bgtasks.BackgroundTasks.gone, which does not exist",
+        ),
+        (
+            "bgtasks/asgi.py",
+            '-> BackgroundTasks:\n    """',
+            '-> BackgroundTasks:\n    pass\n    """',
+            "bgtasks.asgi.current_tasks has no docstring",
+        ),
+        (
+            "bgtasks/fastapi.py",
+            'Doc("Runs each task',
+            'Doc(documentation="Runs each task',
+            "write Doc(",
+        ),
+        (
+            "bgtasks/_tasks.py",
+            "            *args: Positional arguments of ``func``.\n",
+            "",
+            "write a Doc for each",
+        ),
+        ("typetests/messages.json", '"wrong_type"', '"wrong_kind"', "is stale in"),
+        ("typetests/messages.json", '"mypy": "', '"mypy": "0.', "is stale"),
+    ],
+)
+def test_fault_fails_it(file: str, old: str, new: str, said: str, tree: Path) -> None:
+    replace(old, new, within=tree / file)
+
+    made = make_docs(tree)
+
+    assert made.returncode != 0
+    assert said in made.stdout + made.stderr
