@@ -5,7 +5,7 @@ from taskiq import AsyncBroker, AsyncTaskiqDecoratedTask
 from bgtasks import BackgroundTasks
 from bgtasks.taskiq import taskiq_runner
 
-DOCUMENTS = "bgtasks.taskiq.taskiq_runner"
+DOCUMENTS = "bgtasks.taskiq"
 
 
 async def send_email(to: str, *, subject: str) -> None: ...

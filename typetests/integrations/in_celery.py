@@ -5,7 +5,7 @@ from celery import Celery  # pyright: ignore[reportMissingTypeStubs]
 from bgtasks import BackgroundTasks
 from bgtasks.celery import celery_runner
 
-DOCUMENTS = "bgtasks.celery.celery_runner"
+DOCUMENTS = "bgtasks.celery"
 
 
 def resize(path: str, width: int, height: int | None = None) -> None: ...

@@ -1,0 +1,47 @@
+"""The recipe for arq of docs/engines.md, run as it is shown by a worker of arq's."""
+
+import pytest
+from arq import create_pool
+from arq.connections import RedisSettings
+from arq.worker import Worker
+
+from bgtasks import BackgroundTasks
+
+from .page import imported
+from .processes import RedisServer
+
+pytestmark = pytest.mark.anyio
+
+calls: list[tuple[str, int]] = []
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def resize(path: str, *, width: int) -> None:
+    calls.append((path, width))
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated close")  # by arq itself
+async def test_arq_worker_makes_the_call(redis: RedisServer) -> None:
+    pool = await create_pool(RedisSettings(port=redis.port))
+    with imported("arq_runner") as page:
+        tasks = BackgroundTasks(runner=page.arq_runner(pool))
+        tasks.add_task(resize, "portrait.png", width=800)
+        await tasks()
+        sent = list(calls)
+
+        worker = Worker(
+            functions=[page.for_worker(resize)],
+            redis_pool=pool,
+            burst=True,
+            handle_signals=False,
+            poll_delay=0.01,
+        )
+        await worker.main()
+        await worker.close()
+
+    assert sent == []
+    assert calls == [("portrait.png", 800)]
