@@ -65,6 +65,7 @@ test-arq: .envs/arq/ready
 types-celery: .envs/celery-types/ready
 	.envs/celery-types/.venv/bin/mypy bgtasks/celery.py
 	.envs/celery-types/.venv/bin/pyright --venvpath .envs/celery-types bgtasks/celery.py
+	PATH="$$PWD/.envs/celery-types/.venv/bin:$$PATH" .envs/celery-types/.venv/bin/pyright --verifytypes bgtasks.celery --ignoreexternal > .envs/celery-types/completeness || { cat .envs/celery-types/completeness; exit 1; }
 	.envs/celery-types/.venv/bin/ty check --python .envs/celery-types/.venv bgtasks/celery.py
 	.envs/celery-types/.venv/bin/pyrefly check --python-interpreter-path .envs/celery-types/.venv/bin/python bgtasks/celery.py
 

@@ -85,9 +85,9 @@ def test_types_are_complete(wheel: Path, tmp_path: Path) -> None:
     venv.create(environment)
     (packages,) = environment.glob("lib/python*/site-packages")
     zipfile.ZipFile(wheel).extractall(packages)  # noqa: S202 (our own)
-    # Three integrations are of frameworks that cannot be installed beside the others:
-    # `make test-frameworks` asks pyright about them.
-    for name in ("ellar", "esmerald", "ravyn"):
+    # What these are of cannot be installed beside the others, or not with its types:
+    # `make test-frameworks test-engines` asks pyright about them.
+    for name in ("celery", "ellar", "esmerald", "ravyn"):
         (packages / "bgtasks" / f"{name}.py").unlink()
     # For what the package needs; a .pth file there, the editable one, is not read.
     (packages / "outer.pth").write_text(sysconfig.get_path("purelib"))
