@@ -54,20 +54,32 @@ def replace(old: str, new: str, within: Path) -> None:
 # What it shows
 
 
-@pytest.mark.parametrize("name", exported())
-def test_every_public_name_has_its_entry(name: str, site: Path) -> None:
+@pytest.fixture(scope="session")
+def entries(site: Path) -> dict[str, str]:
+    """Return where each name has its entry, as other projects find it."""
     inventory = (site / "objects.inv").read_bytes().split(b"\n", 4)[4]
-    entries = dict(
-        re.findall(
-            r"^(\S+) py:\w+ 1 (\S+) -$",
-            zlib.decompress(inventory).decode(),
-            re.MULTILINE,
-        )
+    lines = zlib.decompress(inventory).decode()
+    found: list[tuple[str, str]] = re.findall(
+        r"^(bgtasks\S*) py:\w+ 1 (\S+) -$", lines, re.MULTILINE
     )
+    return {name: where.replace("$", name) for name, where in found}
 
-    page, _, anchor = entries[name].replace("$", name).partition("#")
+
+@pytest.mark.parametrize("name", exported())
+def test_every_public_name_has_its_entry(
+    name: str, entries: dict[str, str], site: Path
+) -> None:
+    page, _, anchor = entries[name].partition("#")
 
     assert f'id="{anchor}"' in (site / page / "index.html").read_text("utf-8")
+
+
+def test_no_other_name_has_an_entry(entries: dict[str, str]) -> None:
+    public = {*exported()}
+    modules = {name.rpartition(".")[0] for name in public}
+
+    for name in entries.keys() - public - modules:
+        assert name.rpartition(".")[0] in public, "a member of what is public"
 
 
 def test_signature_is_shown_as_written(site: Path) -> None:
