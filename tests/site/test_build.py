@@ -79,6 +79,8 @@ def test_no_other_name_has_an_entry(entries: dict[str, str]) -> None:
     modules = {name.rpartition(".")[0] for name in public}
 
     for name in entries.keys() - public - modules:
+        if "._" in name:
+            continue  # another way to the entry of a public name: where it is defined
         assert name.rpartition(".")[0] in public, "a member of what is public"
 
 
