@@ -78,10 +78,21 @@ def test_no_other_name_has_an_entry(entries: dict[str, str]) -> None:
     public = {*exported()}
     modules = {name.rpartition(".")[0] for name in public}
 
-    for name in entries.keys() - public - modules:
-        if "._" in name:
-            continue  # another way to the entry of a public name: where it is defined
-        assert name.rpartition(".")[0] in public, "a member of what is public"
+    for name in entries:
+        owner, is_example, _ = name.partition("--")
+        if is_example or "._" in name:  # or where a public name is defined
+            continue
+        assert owner in public | modules or owner.rpartition(".")[0] in public
+
+
+@pytest.mark.parametrize(
+    "example",
+    ["BackgroundTasks.add_task--wrong_type", "celery--checked", "ravyn--one_task"],
+)
+def test_example_can_be_linked_to_from_other_projects(
+    example: str, entries: dict[str, str]
+) -> None:
+    assert entries[f"bgtasks.{example}"].endswith(f"/#bgtasks.{example}")
 
 
 def test_signature_is_shown_as_written(site: Path) -> None:
