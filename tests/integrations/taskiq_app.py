@@ -45,9 +45,13 @@ def make_broker(address: str, socket_timeout: float | None = None) -> AsyncBroke
         case "list":
             broker = ListQueueBroker(url, socket_timeout=socket_timeout)
         case _:
-            # What is not acknowledged for 0.1 s is given to another worker.
+            # What is not acknowledged for 0.1 s is given to another worker, also if the
+            # first one was killed while it had the lock for that.
             broker = RedisStreamBroker(
-                url, idle_timeout=100, socket_timeout=socket_timeout
+                url,
+                idle_timeout=100,
+                unacknowledged_lock_timeout=1,
+                socket_timeout=socket_timeout,
             )
     # By its own name; what taskiq gives it grows with each registration.
     broker.register_task(send_email, "send_email")
