@@ -10,7 +10,7 @@ DOCS := .envs/docs
 # What the copy of the core is tested by, too.
 CORE = $$(grep -l '^from .subject import' tests/test_*.py)
 # What other targets than `test` run, for want of more than .venv or of time.
-ELSEWHERE := tests/editors tests/integrations tests/site tests/wheel typetests/integrations
+ELSEWHERE := tests/editors tests/integrations tests/site tests/wheel
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\#.*/\1/p' Makefile)
 
@@ -52,7 +52,7 @@ test: $(READY) ## Run the run-time tests and the typetests, and see that they ta
 ENGINES := $(addprefix tests/integrations/test_,celery.py demo_celery.py engines.py taskiq.py)
 
 test-frameworks: $(READY) $(APART:%=test-%) ## Run the integrations' tests, each in its environment
-	$(BIN)/python -m pytest tests/integrations typetests/integrations $(ENGINES:%=--ignore=%)
+	$(BIN)/python -m pytest tests/integrations $(ENGINES:%=--ignore=%)
 
 test-engines: $(READY) test-arq types-celery ## Run the engines' tests: workers killed, brokers stopped
 	$(BIN)/python -m pytest $(ENGINES)
@@ -81,7 +81,7 @@ test-%: .envs/%/ready
 	PATH="$$PWD/.envs/$*/.venv/bin:$$PATH" .envs/$*/.venv/bin/pyright --verifytypes bgtasks.$* --ignoreexternal > .envs/$*/completeness || { cat .envs/$*/completeness; exit 1; }
 	.envs/$*/.venv/bin/ty check --python .envs/$*/.venv $(CODE)
 	.envs/$*/.venv/bin/pyrefly check --python-interpreter-path .envs/$*/.venv/bin/python $(CODE)
-	.envs/$*/.venv/bin/python -m pytest tests/integrations/test_$*.py typetests/integrations/in_$*.py typetests/integrations/messages.json
+	.envs/$*/.venv/bin/python -m pytest tests/integrations/test_$*.py typetests/test_examples.py -k $*
 
 strict: $(READY) ## Run the core's tests in the debug modes of Python and asyncio
 	PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -W error -m pytest \
@@ -101,8 +101,8 @@ typetests: $(READY) ## Ask every type checker what it accepts and rejects
 	$(BIN)/python -m pytest typetests
 
 messages: $(READY) $(APART:%=.envs/%/ready) ## Write the checkers' messages beside the typetests anew
-	$(BIN)/python -m typetests.messages
-	$(foreach env,$(APART),.envs/$(env)/.venv/bin/python -m typetests.messages &&) true
+	$(BIN)/python -m typetests.harness.messages
+	$(foreach env,$(APART),.envs/$(env)/.venv/bin/python -m typetests.harness.messages &&) true
 
 api: $(READY) ## Write the description of the public API anew
 	$(BIN)/python -m tests.public_api
@@ -135,10 +135,10 @@ types: $(READY) ## Check the types of the code under every checker
 	$(BIN)/pyrefly check
 
 docs: $(READY) $(DOCS)/ready ## Build the site, in site, and check it; no network is needed
-	$(BIN)/python -m typetests.messages --only-new
+	$(BIN)/python -m typetests.harness.messages --only-new
 	$(DOCS)/bin/python -m zensical build --clean --strict
-	$(DOCS)/bin/python -m tests.site.links site
-	$(BIN)/python -m pytest --quiet --ignore=typetests/test_suite_bites.py typetests
+	$(DOCS)/bin/python -m tools.links site
+	$(BIN)/python -m pytest --quiet typetests/test_examples.py
 
 docs-serve: $(DOCS)/ready ## Show the site at http://127.0.0.1:8000, as you write it
 	$(DOCS)/bin/python -m zensical serve --dev-addr 127.0.0.1:8000

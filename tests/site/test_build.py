@@ -24,7 +24,7 @@ def new_lesson() -> None:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A copy of what the site is made of, for a test to change."""
-    for folder in ("bgtasks", "docs", "examples", "tests/site", "typetests"):
+    for folder in ("bgtasks", "docs", "examples", "tests/site", "tools", "typetests"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     for file in ROOT.iterdir():
         if file.is_file():
@@ -134,7 +134,7 @@ def test_llms_txt_leads_to_every_page(site: Path) -> None:
 
 
 def test_new_example_is_asserted_shown_and_found(tree: Path) -> None:
-    add(NEW, to=tree / "typetests" / "add_task.py")
+    add(NEW, to=tree / "typetests" / "examples" / "add_task.py")
 
     made = make_docs(tree)
 
@@ -153,13 +153,13 @@ def test_new_example_is_asserted_shown_and_found(tree: Path) -> None:
 def test_example_that_is_wrong_fails_it(tree: Path) -> None:
     add(
         NEW.replace("  # E: the year is no subject", ""),
-        to=tree / "typetests/add_task.py",
+        to=tree / "typetests/examples/add_task.py",
     )
 
     made = make_docs(tree)
 
     assert made.returncode != 0
-    assert "new_lesson[pyright]" in made.stdout
+    assert "add_task-new_lesson-pyright" in made.stdout
 
 
 def test_stale_message_fails_it(tree: Path) -> None:
@@ -200,7 +200,7 @@ def test_stale_message_fails_it(tree: Path) -> None:
             "it asks another host for https://example.org/a.png",
         ),
         (
-            "typetests/add_task.py",
+            "typetests/examples/add_task.py",
             'DOCUMENTS = "bgtasks.BackgroundTasks.add_task"',
             'DOCUMENTS = "bgtasks.BackgroundTasks.gone"',
             "documents bgtasks.BackgroundTasks.gone, which does not exist",

@@ -20,6 +20,10 @@ from pathlib import Path
 from textwrap import dedent
 from tokenize import COMMENT, generate_tokens
 
+TYPETESTS = Path(__file__).parents[1]
+EXAMPLES = TYPETESTS / "examples"  # of the core
+INTEGRATIONS = TYPETESTS / "integrations"
+FOLDERS = (EXAMPLES, INTEGRATIONS)
 CHECKERS = ("mypy", "pyright", "ty", "pyrefly", "zuban")
 # Asked for false errors only: it may miss what the others report.
 FREE_TO_ACCEPT = "zuban"
@@ -103,14 +107,10 @@ class ExampleFile:
     last_line: int
 
 
-def find_examples(folder: Path) -> list[ExampleFile]:
-    paths = sorted(folder.glob("*.py"))
-    return [read_examples(path) for path in paths if is_example_file(path)]
-
-
-def is_example_file(path: Path) -> bool:
-    body = ast.parse(path.read_text("utf-8")).body
-    return any("DOCUMENTS" in bound_by(node) for node in body)
+def all_examples() -> list[ExampleFile]:
+    """Return what stands in the folders of examples. No two files have one name."""
+    paths = (path for folder in FOLDERS for path in sorted(folder.glob("*.py")))
+    return [read_examples(path) for path in paths if path.stem != "__init__"]
 
 
 def read_examples(path: Path) -> ExampleFile:
@@ -146,6 +146,8 @@ class _Reader:
                     given.append(node)
         for line in self.marks:
             raise self.error(line, "a mark must stand at a statement of an example")
+        if not documents:
+            raise self.error(1, "an example file must name what it DOCUMENTS")
         last_line = len(self.lines)
         return ExampleFile(self.path, documents, tuple(examples), 1, last_line)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ._examples import CHECKERS, ExampleFile
+from .examples import CHECKERS, INTEGRATIONS, ExampleFile
 
 HERE = Path(__file__).parent
 PACKAGE = "bgtasks"
@@ -33,9 +33,9 @@ class CheckerError(Exception):
 def can_be_checked(file: ExampleFile) -> bool:
     """Whether what the file documents can be imported in this environment.
 
-    There is an environment for each integration: see the Makefile.
+    Some frameworks have environments of their own: see the Makefile.
     """
-    if file.path.parent == HERE:
+    if file.path.parent != INTEGRATIONS:
         return True
     if UNDER_TEST != PACKAGE:
         return False  # a copy has no integrations
@@ -53,6 +53,24 @@ class Report:
     file: str
     line: int
     message: str
+
+
+@dataclass(frozen=True)
+class Reports:
+    """What the checkers say, by checker, or why one said nothing."""
+
+    found: Mapping[str, list[Report] | CheckerError]
+
+    def of(self, checker: str) -> list[Report]:
+        """Return what ``checker`` says of all files.
+
+        Raises:
+            CheckerError: It did not do its work.
+        """
+        reports = self.found[checker]
+        if isinstance(reports, CheckerError):
+            raise reports
+        return reports
 
 
 @dataclass(frozen=True)
@@ -164,7 +182,7 @@ def ask_checkers(
     *,
     configuration: Path = HERE,
     python_path: str = os.environ.get("PYTHONPATH", ""),
-) -> Mapping[str, list[Report] | CheckerError]:
+) -> Reports:
     """Start each of the checkers once, all at the same time, on copies of the files.
 
     The copies import ``UNDER_TEST`` where the files import ``bgtasks``; checkers find
@@ -187,7 +205,7 @@ def ask_checkers(
             checker: threads.submit(ask, checker, folder, environment)
             for checker in checkers
         }
-        return {checker: future.result() for checker, future in asked.items()}
+        return Reports({checker: each.result() for checker, each in asked.items()})
 
 
 def ask(

@@ -1,5 +1,6 @@
 """The suite fails when the signatures are made worse, and when it is itself wrong."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -11,24 +12,26 @@ from pathlib import Path
 import pytest
 
 from . import messages
-from ._checkers import (
+from .checkers import (
     CONFIGURATION,
     HERE,
     PACKAGE,
     UNDER_TEST,
     CheckerError,
-    Report,
+    Reports,
     ask_checkers,
 )
-from ._examples import (
+from .examples import (
     CHECKERS,
+    EXAMPLES,
+    INTEGRATIONS,
+    TYPETESTS,
     ExampleError,
     ExampleFile,
-    find_examples,
-    is_example_file,
+    all_examples,
     read_examples,
 )
-from ._verdicts import disagreements, outside_examples
+from .verdicts import disagreements, outside_examples
 
 SMALL = '''"""A small example file."""
 
@@ -51,15 +54,12 @@ def wrong_type(tasks: BackgroundTasks) -> None:
 GOOD_CALL = "    tasks.add_task(resize, 800)\n"
 LINK = "https://github.com/astral-sh/ty/issues"
 
-Reports = Mapping[str, list[Report] | CheckerError]
-
 
 def problems_in(file: ExampleFile, found: Reports) -> dict[str, str]:
     """Return what the suite would say, by the name of the failing test."""
     problems: dict[str, str] = {}
-    for checker, reports in found.items():
-        if isinstance(reports, CheckerError):
-            raise reports
+    for checker in found.found:
+        reports = found.of(checker)
         for example in file.examples:
             text = "\n".join(disagreements(file, example, checker, reports))
             problems[f"{example.name}[{checker}]"] = text
@@ -116,7 +116,7 @@ def test_a_worse_signature_fails(
         text = (package / source).read_text("utf-8")
         assert text.count(old) == 1
         (package / source).write_text(text.replace(old, new), "utf-8")
-    files = [read_examples(HERE / examples) for examples in SOURCES.values()]
+    files = [read_examples(EXAMPLES / name) for name in SOURCES.values()]
     checkers = {checker for some in expected.values() for checker in some}
     found = ask_checkers(
         [file.path for file in files], sorted(checkers), python_path=str(tmp_path)
@@ -249,8 +249,9 @@ def test_a_misspelt_configuration_is_an_error(
     assert (tmp_path / configuration).read_text("utf-8") != (
         HERE / configuration
     ).read_text("utf-8")
-    found = ask_checkers([path], [checker], configuration=tmp_path)[checker]
-    assert isinstance(found, CheckerError)
+    found = ask_checkers([path], [checker], configuration=tmp_path)
+    with pytest.raises(CheckerError, match=f"{checker} failed with exit code"):
+        found.of(checker)
 
 
 @pytest.mark.parametrize("checker", CHECKERS)
@@ -271,11 +272,12 @@ def test_other_messages_than_those_written_fail() -> None:
         assert "is stale in wrong_type: write it anew" in problem
 
 
-def test_other_versions_than_those_written_fail(tmp_path: Path) -> None:
-    path = tmp_path / messages.FILE
-    path.write_text('{"versions": {"mypy": "0.1"}, "messages": {}}', "utf-8")
-    [problem] = messages.different_versions(tmp_path)
-    assert "write it anew" in problem
+def test_messages_of_other_versions_and_files_fail() -> None:
+    none: messages.Messages = {}
+    old = {"versions": {"mypy": "0.1"}, "messages": {"gone": none}}
+    versions, gone = messages.out_of_date(old)
+    assert "is of {'mypy': '0.1'}, not of" in versions
+    assert "gone is gone: write it anew" in gone
 
 
 def test_an_example_is_read_as_readers_see_it(tmp_path: Path) -> None:
@@ -309,31 +311,34 @@ def public_objects() -> Iterator[str]:
 
 
 def test_every_public_object_has_its_examples() -> None:
-    documented = [file.documents for file in find_examples(HERE)]
-    assert sorted(documented) == sorted(public_objects())
+    core = [file for file in all_examples() if file.path.parent != INTEGRATIONS]
+    assert {file.documents for file in core} == {*public_objects()}
+
+
+def test_no_two_files_have_one_name() -> None:
+    names = [file.path.name for file in all_examples()]
+    assert len(names) == len({*names})
 
 
 def test_the_suite_runs_elsewhere_and_names_what_fails(tmp_path: Path) -> None:
     suite = tmp_path / "typetests"
-    suite.mkdir()
-    for path in HERE.iterdir():
-        is_python = path.suffix == ".py"
-        if path.stem == "is_async" or (
-            path.is_file() and not (is_python and is_example_file(path))
-        ):
-            shutil.copy(path, suite)
-    text = (suite / "is_async.py").read_text("utf-8")
+    shutil.copytree(TYPETESTS, suite)
+    for path in (suite / "examples").glob("*.py"):
+        if path.stem != "is_async":
+            path.unlink()
+    shutil.rmtree(suite / "integrations")
+    file = suite / "examples" / "is_async.py"
+    text = file.read_text("utf-8")
     assert text.count("  # E: it cannot be set") == 1
-    text = text.replace("  # E: it cannot be set", "")
-    (suite / "is_async.py").write_text(text, "utf-8")
+    file.write_text(text.replace("  # E: it cannot be set", ""), "utf-8")
     done = subprocess.run(
         [
             sys.executable,
             "-m",
             "pytest",
-            "-p",
-            "no:cacheprovider",
-            "typetests/is_async.py",
+            "typetests/test_examples.py",
+            "-k",
+            "test_example",
         ],
         check=False,
         capture_output=True,
@@ -341,6 +346,5 @@ def test_the_suite_runs_elsewhere_and_names_what_fails(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
-    for checker in CHECKERS:
-        assert f"FAILED typetests/is_async.py::read_only[{checker}]" in done.stdout
-    assert f"{len(CHECKERS)} failed" in done.stdout
+    failed = re.findall(r"FAILED .*::test_example\[(\S+)\]", done.stdout)
+    assert {*failed} == {f"is_async-read_only-{checker}" for checker in CHECKERS}

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from ._checkers import Report
-from ._examples import Example, ExampleFile, Statement
+from .checkers import Report
+from .examples import Example, ExampleFile, Statement
 
 
 def disagreements(

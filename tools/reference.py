@@ -8,7 +8,6 @@ import re
 import tomllib
 from ast import literal_eval
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from textwrap import indent
 from typing import Any
 
@@ -16,9 +15,15 @@ import griffe
 import griffe_typingdoc
 from typing_extensions import override
 
-from . import messages
-from ._checkers import HERE, PACKAGE
-from ._examples import Example, ExampleFile, Statement, find_examples
+from typetests.harness import messages
+from typetests.harness.checkers import PACKAGE
+from typetests.harness.examples import (
+    TYPETESTS,
+    Example,
+    ExampleFile,
+    Statement,
+    all_examples,
+)
 
 DOCS = {"typing_extensions.Doc", "annotated_doc.Doc", "typing.Doc"}
 SPECIAL = {"__init__", "__call__"}
@@ -172,14 +177,9 @@ def append_examples(pkg: griffe.Module) -> None:
     Raises:
         IncompleteReferenceError: There is no such object, or no such message.
     """
-    for folder in messages.FOLDERS:
-        append_examples_of(folder, pkg)
-
-
-def append_examples_of(folder: Path, pkg: griffe.Module) -> None:
-    check_versions(folder)
-    written = dict(messages.read(folder))
-    for file in find_examples(folder):
+    check_versions()
+    written = dict(messages.read())
+    for file in all_examples():
         said = written.pop(file.path.stem, {})
         check_messages(file, said)
         try:
@@ -192,21 +192,21 @@ def append_examples_of(folder: Path, pkg: griffe.Module) -> None:
                 "or has no docstring"
             )
             raise IncompleteReferenceError(msg)
-        text = "\n\n".join(file_text(file, said, messages.read_versions(folder)))
+        text = "\n\n".join(file_text(file, said, messages.read_versions()))
         documented.docstring.parsed.append(griffe.DocstringSectionText(text))
     if written:
         gone = ", ".join(written)
-        msg = f"{messages.FILE} is stale, {gone} is gone: {messages.REWRITE}"
+        msg = f"{messages.FILE.name} is stale, {gone} is gone: {messages.REWRITE}"
         raise IncompleteReferenceError(msg)
 
 
-def check_versions(folder: Path) -> None:
-    pyproject = tomllib.loads((HERE.parent / "pyproject.toml").read_text("utf-8"))
+def check_versions() -> None:
+    pyproject = tomllib.loads((TYPETESTS.parent / "pyproject.toml").read_text("utf-8"))
     pins = " ".join(pyproject["dependency-groups"]["types"])
-    for checker, version in messages.read_versions(folder).items():
+    for checker, version in messages.read_versions().items():
         if not re.search(rf"\b{checker}(\[\w+\])?=={re.escape(version)}(?!\S)", pins):
             msg = (
-                f"{messages.FILE} is stale, it is of {checker} {version}, which "
+                f"{messages.FILE.name} is stale, it is of {checker} {version}, which "
                 f"pyproject.toml does not name: {messages.REWRITE}"
             )
             raise IncompleteReferenceError(msg)
@@ -219,7 +219,7 @@ def check_messages(file: ExampleFile, said: messages.Messages) -> None:
         if example.rejected
     }
     if shown != {name: set(by_code) for name, by_code in said.items()}:
-        msg = f"{messages.FILE} is stale in {file.path.stem}: {messages.REWRITE}"
+        msg = f"{messages.FILE.name} is stale in {file.path.stem}: {messages.REWRITE}"
         raise IncompleteReferenceError(msg)
 
 

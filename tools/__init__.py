@@ -1,0 +1,1 @@
+"""What `make` runs beside the checks: the site's builder, and scripts."""

@@ -1,0 +1,1 @@
+"""What checkers accept and reject of the core: a file for each public object."""

@@ -1,0 +1,1 @@
+"""Read the examples, ask the checkers, compare the two."""

@@ -1,0 +1,117 @@
+"""What mypy and pyright say of each rejected statement: ``messages.json``.
+
+Readers of the reference see it under each rejected call. It is committed, so that
+building the pages needs no checker; rewrite it with ``make messages``.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from typing import Any
+
+from .checkers import PACKAGE, UNDER_TEST, Reports, ask_checkers, can_be_checked
+from .examples import TYPETESTS, ExampleFile, all_examples
+from .verdicts import reports_in
+
+SHOWN = ("mypy", "pyright")
+FILE = TYPETESTS / "messages.json"
+REWRITE = "write it anew with `make messages`"
+
+# By example, code of the statement, and checker.
+Messages = Mapping[str, Mapping[str, Mapping[str, list[str]]]]
+
+
+def messages_of(file: ExampleFile, reports: Reports) -> Messages:
+    return {
+        example.name: {
+            statement.code: {
+                checker: [
+                    report.message.replace(UNDER_TEST, PACKAGE)
+                    for report in reports_in(file, statement, reports.of(checker))
+                ]
+                for checker in SHOWN
+            }
+            for statement in example.rejected
+        }
+        for example in file.examples
+        if example.rejected
+    }
+
+
+def versions() -> Mapping[str, str]:
+    return {checker: version(checker) for checker in SHOWN}
+
+
+def content() -> Any:  # noqa: ANN401 (JSON)
+    return json.loads(FILE.read_text("utf-8"))
+
+
+def read() -> Mapping[str, Messages]:
+    """Return the written messages, by the name of the example file."""
+    found: Mapping[str, Messages] = content()["messages"]
+    return found
+
+
+def read_versions() -> Mapping[str, str]:
+    """Return the versions of the checkers whose messages they are."""
+    found: Mapping[str, str] = content()["versions"]
+    return found
+
+
+def write(*, only_new: bool = False) -> None:
+    """Ask the checkers, and write what they say of what is installed here.
+
+    What they said of the rest, in another environment, stays as it is; with
+    ``only_new``, also what they said of examples that were there before.
+
+    Raises:
+        CheckerError: A checker did not do its work.
+    """
+    files, written = all_examples(), read()
+    if only_new and not any(new_examples(file, written) for file in files):
+        return
+    messages = {
+        file.path.stem: written[file.path.stem]
+        for file in files
+        if file.path.stem in written
+    }
+    here = [file for file in files if can_be_checked(file)]
+    reports = ask_checkers([file.path for file in here], SHOWN)
+    for file in here:
+        kept: Messages = messages.get(file.path.stem, {}) if only_new else {}
+        messages[file.path.stem] = {**messages_of(file, reports), **kept}
+    new = {"versions": versions(), "messages": dict(sorted(messages.items()))}
+    FILE.write_text(f"{json.dumps(new, indent=2, ensure_ascii=False)}\n", "utf-8")
+
+
+def new_examples(file: ExampleFile, written: Mapping[str, Messages]) -> set[str]:
+    names = {example.name for example in file.examples if example.rejected}
+    return names - written.get(file.path.stem, {}).keys()
+
+
+def out_of_date(written: Any = None) -> Iterator[str]:  # noqa: ANN401 (JSON)
+    """Say if they are of other versions than those installed, or of other files."""
+    written = written or content()
+    if written["versions"] != versions():
+        yield (
+            f"{FILE.name} is of {written['versions']}, not of {versions()}: {REWRITE}"
+        )
+    for name in written["messages"].keys() - {f.path.stem for f in all_examples()}:
+        yield f"{FILE.name} is stale, {name} is gone: {REWRITE}"
+
+
+def differences(written: Messages, current: Messages) -> Iterator[str]:
+    """Say which examples have other messages than those written."""
+    for name in [*current, *(name for name in written if name not in current)]:
+        if written.get(name) != current.get(name):
+            was, now = (
+                json.dumps(each.get(name), indent=2, ensure_ascii=False)
+                for each in (written, current)
+            )
+            problem = f"{FILE.name} is stale in {name}: {REWRITE}"
+            yield f"{problem}\nwritten: {was}\nnow: {now}"
+
+
+if __name__ == "__main__":
+    write(only_new="--only-new" in sys.argv)
