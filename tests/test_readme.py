@@ -1,18 +1,20 @@
 """The README: what it shows runs, type-checks, and says what is so."""
 
+import json
+import os
 import re
 import subprocess
 import sys
+from http.client import HTTPConnection
 from pathlib import Path
-
-import pytest
 
 from .snippets import ROOT, snippets
 
 README = ROOT / "README.md"
-PYTHON = snippets(README, "python")
-WRONG = [snippet for snippet in PYTHON if "subjet" in snippet]
-RIGHT = [snippet for snippet in PYTHON if "subjet" not in snippet]
+APPLICATION, WRONG_CALL = snippets(README, "python")
+RIGHT_CALL = next(line for line in APPLICATION.splitlines() if "subject=" in line)
+COMMANDS = "".join(snippets(README, "console"))
+LINK = re.compile(r"^\[.+\]: (?!http)\S+$", re.MULTILINE)
 
 
 def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -25,24 +27,36 @@ def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("snippet", RIGHT, ids=lambda text: text.splitlines()[0])
-def test_snippet_runs(snippet: str, tmp_path: Path) -> None:
-    (tmp_path / "snippet.py").write_text(snippet)
+def test_application_does_under_uvicorn_what_is_said_of_it(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(APPLICATION)
+    (path,) = re.findall(r'curl -X POST "http://127\.0\.0\.1:8000(.*)"', COMMANDS)
+    answer, printed = "", list[str]()
+    with subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "main:app", "--port", "0"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as server:
+        for line in server.stdout or ():
+            if found := re.search(r"running on http://(127\.0\.0\.1):(\d+)", line):
+                connection = HTTPConnection(found[1], int(found[2]), timeout=20)
+                connection.request("POST", path)
+                answer = connection.getresponse().read().decode()
+                connection.close()
+            elif "INFO:" not in line:
+                printed.append(line)
+            if line.startswith("Audit"):
+                server.terminate()
 
-    ran = run("-W", "error", "snippet.py", cwd=tmp_path)
-
-    assert (ran.returncode, ran.stderr) == (0, "")
-
-
-def test_first_snippet_sends_its_email(tmp_path: Path) -> None:
-    (tmp_path / "snippet.py").write_text(RIGHT[0])
-
-    assert run("snippet.py", cwd=tmp_path).stdout == "To ada@example.org: Welcome\n"
+    assert f"`{answer}`" in README.read_text("utf-8")
+    assert json.loads(answer)
+    assert "".join(printed) == snippets(README, "text")[0]
 
 
-def test_snippets_type_check(tmp_path: Path) -> None:
-    for number, snippet in enumerate(RIGHT):
-        (tmp_path / f"snippet_{number}.py").write_text(snippet)
+def test_application_type_checks(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(APPLICATION)
     (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
 
     mypy = run("-m", "mypy", "--strict", ".", cwd=tmp_path)
@@ -52,54 +66,40 @@ def test_snippets_type_check(tmp_path: Path) -> None:
     assert pyright.returncode == 0, pyright.stdout
 
 
-def test_wrong_call_is_refused_in_the_words_shown(tmp_path: Path) -> None:
-    shown = next(t for t in snippets(README, "text") if "subjet" in t)
-    lines = [line for line in RIGHT[0].splitlines() if "asyncio" not in line]
-    (tmp_path / "snippet.py").write_text("\n".join([*lines, *WRONG]))
+def test_wrong_call_is_rejected_in_the_words_shown(tmp_path: Path) -> None:
+    application = APPLICATION.replace(RIGHT_CALL.strip(), WRONG_CALL.strip())
+    (tmp_path / "main.py").write_text(application)
 
     pyright = run("-m", "pyright", "--pythonpath", sys.executable, cwd=tmp_path)
 
-    said = re.findall(r"snippet\.py:\d+:\d+ - (error: .*)", pyright.stdout)
-    assert said == shown.splitlines()
+    said = re.findall(r"main\.py:\d+:\d+ - (error: .*)", pyright.stdout)
+    assert said == snippets(README, "text")[1].splitlines()
     for checker in (
-        ["mypy", "--strict", "snippet.py"],
-        ["ty", "check", "--python", sys.executable, "snippet.py"],
-        ["pyrefly", "check", "--python-interpreter-path", sys.executable, "snippet.py"],
+        ["mypy", "--strict", "main.py"],
+        ["ty", "check", "--python", sys.executable, "main.py"],
+        ["pyrefly", "check", "--python-interpreter-path", sys.executable, "main.py"],
     ):
-        refused = run("-m", *checker, cwd=tmp_path)
-        assert refused.returncode == 1, refused.stdout + refused.stderr
-        assert "subjet" in refused.stdout
+        rejected = run("-m", *checker, cwd=tmp_path)
+        assert rejected.returncode == 1, rejected.stdout + rejected.stderr
+        assert "subjet" in rejected.stdout
 
 
-def test_notes_are_worded_as_shown(tmp_path: Path) -> None:
-    (tmp_path / "app.py").write_text(
-        "import asyncio\n"
-        "from bgtasks import BackgroundTasks\n"
-        "async def send_email() -> None:\n"
-        "    await asyncio.open_connection('127.0.0.1', 25)\n"
-        "def resize_picture() -> None: ...\n"
-        "def write_audit_line() -> None: ...\n"
-    )
-    shown = next(t for t in snippets(README, "text") if "At background task" in t)
+def test_it_can_be_read_in_a_few_minutes() -> None:
+    assert len(README.read_text("utf-8").splitlines()) <= 120
 
-    ran = run(
-        "-c",
-        "import asyncio, app\n"
-        "asyncio.run(app.BackgroundTasks(\n"
-        "    [app.send_email, app.resize_picture, app.write_audit_line])())",
-        cwd=tmp_path,
-    )
 
-    # The system's own words for a refused connection differ from system to system.
-    assert ran.stderr.splitlines()[-2:] == shown.splitlines()[-2:]
-    assert ran.stderr.splitlines()[-3].startswith("ConnectionRefusedError: ")
+def test_site_begins_with_it_and_follows_the_same_links() -> None:
+    here = LINK.findall(README.read_text("utf-8"))
+    there = LINK.findall((ROOT / "docs" / "index.md").read_text("utf-8"))
+
+    assert here
+    assert there == [link.replace("docs/", "") for link in here]
 
 
 def test_commands_shown_are_targets_of_the_makefile() -> None:
-    (console,) = snippets(README, "console")
-    makefile = (ROOT / "Makefile").read_text()
+    makefile = (ROOT / "Makefile").read_text("utf-8")
 
-    targets = re.findall(r"^\$ make (\w+)$", console, re.MULTILINE)
+    targets = re.findall(r"^\$ make (\w+)$", COMMANDS, re.MULTILINE)
 
     assert targets == ["demo", "test"]
     for target in targets:

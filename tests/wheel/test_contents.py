@@ -25,7 +25,7 @@ def test_wheel_holds_the_package_its_licence_and_nothing_else(wheel: Path) -> No
         for file in (ROOT / "bgtasks").iterdir()
         if file.suffix in {".py", ".typed"}
     }
-    information = f"bgtasks-{bgtasks.__version__}.dist-info"
+    information = f"typed_bgtasks-{bgtasks.__version__}.dist-info"
     assert {*names} == package | {
         f"{information}/{name}"
         for name in ("METADATA", "RECORD", "WHEEL", "licenses/LICENSE")
@@ -36,6 +36,7 @@ def test_metadata_says_what_the_package_needs(wheel: Path) -> None:
     (name,) = (n for n in zipfile.ZipFile(wheel).namelist() if n.endswith("METADATA"))
     metadata = email.message_from_bytes(zipfile.ZipFile(wheel).read(name))
 
+    assert metadata["Name"] == "typed-bgtasks"
     assert metadata["Version"] == bgtasks.__version__
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["License-Expression"] == "MIT-0"
