@@ -76,7 +76,11 @@ def background_tasks(
         # FastAPI runs its own ones while all dependencies are open, but drops them when
         # the endpoint returns a response with a background of its own, and does not run
         # them after a WebSocket. Then they run here.
-        fastapi_tasks.add_task(tasks)
+        if runner is None:
+            fastapi_tasks.add_task(tasks)
+        else:  # which may make a span for each task
+            fastapi_tasks.__class__ = UntracedTasks
+            fastapi_tasks.tasks.append(tasks)
         try:
             yield tasks
         except BaseException as exc:
@@ -86,6 +90,20 @@ def background_tasks(
         await tasks()
 
     return dependency
+
+
+class UntracedTasks(background.BackgroundTasks):
+    """FastAPI's own tasks of a request, with ours among them, which get no span.
+
+    FastAPI makes a span for each of its tasks, and OpenTelemetry's instrumentation of
+    it does, too: the spans of our tasks would all be in another one.
+    """
+
+    @override
+    async def __call__(self) -> None:
+        for task in self.tasks:
+            is_ours = isinstance(task, InjectedTasks)
+            await (task if is_ours else background.BackgroundTasks([task]))()
 
 
 # FastAPI would make an object of its own class even for a subclass, hence Depends.

@@ -64,7 +64,7 @@ def missing_options(root: Path = ROOT) -> list[str]:
         f"{function.path} lacks {option}"
         for module in public_modules(package)
         for function in functions(module)
-        if (given := options & {each.name for each in function.parameters})
+        if (given := options & {*named(function)})
         for option in sorted(options - given)
     ]
 
@@ -75,6 +75,13 @@ def functions(holder: griffe.Module | griffe.Class) -> Iterator[griffe.Function]
             yield member
         elif isinstance(member, griffe.Class):
             yield from functions(member)
+
+
+def named(function: griffe.Function) -> Iterator[str]:
+    """Yield what may be passed by name: what may not is a subject, and no option."""
+    for parameter in function.parameters:
+        if parameter.kind is not griffe.ParameterKind.positional_only:
+            yield parameter.name
 
 
 def keywords(function: griffe.Function) -> Iterator[str]:

@@ -11,7 +11,7 @@ from tests.snippets import ROOT
 INTEGRATIONS: dict[str, set[str]] = {
     "asgi": set(),
     "starlette": {"starlette"},
-    "fastapi": {"fastapi", "starlette"},
+    "fastapi": {"fastapi", "opentelemetry", "starlette"},
     "lilya": {"lilya"},
     "esmerald": {"esmerald", "lilya"},
     "ravyn": {"ravyn", "lilya"},
@@ -19,6 +19,7 @@ INTEGRATIONS: dict[str, set[str]] = {
     "litestar": {"litestar"},
     "celery": {"celery"},
     "taskiq": {"taskiq"},
+    "opentelemetry": {"opentelemetry"},
 }
 FRAMEWORKS = set[str]().union(*INTEGRATIONS.values()) | {"django", "quart"}
 
