@@ -10,6 +10,7 @@ from tests.snippets import ROOT
 # By integration, the frameworks that come with it.
 INTEGRATIONS: dict[str, set[str]] = {
     "asgi": set(),
+    "pool": set(),
     "starlette": {"starlette"},
     "fastapi": {"fastapi", "opentelemetry", "starlette"},
     "lilya": {"lilya"},
@@ -59,7 +60,7 @@ def test_integration_imports_without_any_other_framework(integration: str) -> No
     assert set(ran.stdout.split()) == INTEGRATIONS[integration]
 
 
-@pytest.mark.parametrize("integration", sorted(INTEGRATIONS.keys() - {"asgi"}))
+@pytest.mark.parametrize("integration", sorted(INTEGRATIONS.keys() - {"asgi", "pool"}))
 def test_missing_framework_gives_its_own_import_error(integration: str) -> None:
     ran = python(
         "asgi",

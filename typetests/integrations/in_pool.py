@@ -1,0 +1,64 @@
+"""Tasks that a pool runs, checked as those that run after the response."""
+
+from bgtasks import BackgroundTask, BackgroundTasks
+from bgtasks.pool import TaskPool
+
+DOCUMENTS = "bgtasks.pool"
+
+
+async def send_email(to: str, *, subject: str) -> None: ...
+
+
+def warm_cache() -> None: ...
+
+
+def log(task: BackgroundTask, exc: Exception) -> None: ...
+
+
+def alarm(message: str) -> None: ...
+
+
+def checked(pool: TaskPool) -> None:
+    """A call is checked against the function, though the pool runs it."""
+    tasks = BackgroundTasks(runner=pool)
+    tasks.add_task(send_email, "ada@example.org", subject="Hi")
+    tasks.add_task(send_email, "ada@example.org")  # E: `subject` is missing
+    tasks.add_task(send_email, "ada@example.org", subjet="Hi")  # E: no `subjet`
+    tasks.add_task(send_email, 1, subject="Hi")  # E: the address is a str
+
+
+async def hand_over(pool: TaskPool) -> None:
+    """Without a collection, hand over a task, or a function without arguments."""
+    await pool(BackgroundTask(send_email, "ada@example.org", subject="Hi"))
+    await pool(lambda: send_email("ada@example.org", subject="Hi"))
+    await pool(warm_cache)
+    await pool(send_email)  # E: it needs arguments
+    await pool(warm_cache())  # E: a call, in place of the function
+    await pool(warm_cache, "now")  # E: use a BackgroundTask for arguments
+
+
+def in_their_order(pool: TaskPool) -> None:
+    """A collection is one task of the pool, and keeps its order."""
+    steps = BackgroundTasks()
+    steps.add_task(send_email, "ada@example.org", subject="Hi")
+    steps.add_task(warm_cache)
+    BackgroundTasks(runner=pool).add_task(steps)
+
+
+def options() -> None:
+    """Options have names. `limit` is a whole number, `drain` any number of seconds."""
+    TaskPool(limit=100, drain=12.5, on_error=log)
+    TaskPool(limit=None)
+    TaskPool(100)  # E: write `limit=100`
+    TaskPool(limit=0.5)  # E: a whole number, or None
+    TaskPool(drain=None)  # E: to wait without a limit, write `drain=math.inf`
+    TaskPool(on_error=alarm)  # E: `on_error` gets the task and its exception
+    TaskPool(runner=warm_cache)  # E: a runner takes a task, and is async
+
+
+async def counts(pool: TaskPool) -> None:
+    """How many tasks run, and how many wait for that, are numbers to be read."""
+    async with pool as opened:
+        total: int = opened.running + opened.waiting
+        print(total)
+    pool.running = 0  # E: it is read-only
