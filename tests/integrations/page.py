@@ -1,4 +1,4 @@
-"""The snippets of docs/engines.md, as their readers would run them."""
+"""The snippets of a page of docs/, as their readers would run them."""
 
 import sys
 from collections.abc import Generator
@@ -7,22 +7,21 @@ from types import ModuleType
 
 from tests.snippets import ROOT, snippets
 
-PAGE = ROOT / "docs" / "engines.md"
 
-
-def snippet(name: str) -> str:
-    """Return the snippet that defines ``name``."""
-    (found,) = (s for s in snippets(PAGE, "python") if f"def {name}(" in s)
+def snippet(name: str, page: str = "engines") -> str:
+    """Return the snippet of the page that defines ``name``."""
+    every = snippets(ROOT / "docs" / f"{page}.md", "python")
+    (found,) = (each for each in every if f"def {name}(" in each)
     return found
 
 
 @contextmanager
-def imported(name: str) -> Generator[ModuleType]:
-    """Run the snippet that defines ``name``, as a module."""
+def imported(name: str, page: str = "engines") -> Generator[ModuleType]:
+    """Run the snippet of the page that defines ``name``, as a module."""
     module = ModuleType(f"page_{name}")
     sys.modules[module.__name__] = module  # engines look functions up there
     try:
-        exec(compile(snippet(name), f"{PAGE}:{name}", "exec"), vars(module))  # noqa: S102
+        exec(compile(snippet(name, page), f"{page}:{name}", "exec"), vars(module))  # noqa: S102
         yield module
     finally:
         del sys.modules[module.__name__]
