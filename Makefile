@@ -147,6 +147,7 @@ docs-serve: $(DOCS)/ready ## Show the site at http://127.0.0.1:8000, as you writ
 COMMA := ,
 INTEGRATIONS := $(patsubst bgtasks/%.py,%,$(wildcard bgtasks/[a-z]*.py))
 WANTED := $(subst $(COMMA), ,$(WITH))
+WANTED += $(if $(filter fastapi,$(WANTED)),$(filter-out $(WANTED),starlette)) # it stands on it
 UNKNOWN := $(filter-out $(INTEGRATIONS),$(WANTED))
 COPIED := $(notdir $(wildcard bgtasks/_*.py)) py.typed $(WANTED:=.py)
 

@@ -5,91 +5,84 @@ A parameter of that type, in an endpoint or a dependency, gets the tasks of the 
 
 # SPDX-License-Identifier: MIT-0
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from abc import ABCMeta
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_origin
 
-from fastapi import Depends, background
+from fastapi import Depends, WebSocketDisconnect, background
+from fastapi.requests import HTTPConnection
 from typing_extensions import Doc, override
 
 from ._calls import add_note
 from ._task import BackgroundTask
-from ._tasks import BackgroundTasks as CoreTasks
 from ._tasks import names
+from .starlette import BackgroundTasks as StarletteTasks
 
-__all__ = ["BackgroundTasks", "InjectedTasks", "background_tasks"]
+__all__ = ["BackgroundTasks", "background_tasks"]
 
 
-class InjectedTasks(CoreTasks, background.BackgroundTasks):  # type: ignore[misc]  # ty: ignore[lost-keyword-for-regular-parameter]  # of two definitions, ours is the first
-    """The background tasks of one FastAPI request: calls to make after its response.
+class NotInjectable:
+    """Marks a parameter that FastAPI must not fill from the request.
 
-    FastAPI passes them to parameters of the type ``BackgroundTasks``. A response may
-    carry them too, ``JSONResponse(..., background=tasks)``: each task runs only once.
-
-    Raises:
-        TypeError: ``tasks`` is not an iterable of callables, or ``on_error`` or
-            ``runner`` is not callable.
+    FastAPI asks pydantic for the schema of each parameter when a route is added, and
+    pydantic asks this: so a wrong ``Depends`` is refused before any request.
     """
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> NoReturn:
+        raise TypeError(self.message)
+
+
+class InjectedTasks(StarletteTasks, background.BackgroundTasks):  # type: ignore[misc]  # ty: ignore[lost-keyword-for-regular-parameter]  # of two definitions, ours is the first
+    """What ``BackgroundTasks`` is but for its injection; its name in version 0.1."""
+
+    def __init__(
+        self,
+        tasks: Annotated[
+            Iterable[Callable[[], object]] | None,
+            Doc("What to run first: tasks, or anything callable without arguments."),
+            NotInjectable(
+                "FastAPI would fill the collection's own parameters from the request: "
+                "write `tasks: BackgroundTasks`, without Depends(), or for options "
+                "`Depends(background_tasks(on_error=...))`"
+            ),
+        ] = None,
+        *,
+        as_group: Annotated[
+            bool, Doc("Whether the tasks run all at once, not one after another.")
+        ] = False,
+        on_error: Annotated[
+            Callable[[BackgroundTask, Exception], object] | None,
+            Doc("Called with each task that fails and its exception; the run goes on."),
+        ] = None,
+        runner: Annotated[
+            Callable[[BackgroundTask], Awaitable[object]] | None,
+            Doc("Runs each task, by `await runner(task)` in place of `await task()`."),
+        ] = None,
+    ) -> None:
+        super().__init__(tasks, as_group=as_group, on_error=on_error, runner=runner)
+        self._runs_once = False
 
     @override
     async def __call__(self) -> None:
-        """Run the tasks, and forget them."""
+        """Run the tasks. Those that FastAPI injected run once, and are removed then."""
         try:
             await super().__call__()
         finally:
-            self.tasks.clear()
+            if self._runs_once:
+                self.tasks.clear()
 
-
-def background_tasks(
-    *,
-    as_group: Annotated[
-        bool, Doc("Whether the tasks run all at once, not one after another.")
-    ] = False,
-    on_error: Annotated[
-        Callable[[BackgroundTask, Exception], object] | None,
-        Doc("Called with each task that fails and its exception; the run goes on."),
-    ] = None,
-    runner: Annotated[
-        Callable[[BackgroundTask], Awaitable[object]] | None,
-        Doc("Runs each task, by `await runner(task)` in place of `await task()`."),
-    ] = None,
-) -> Callable[..., AsyncGenerator[InjectedTasks]]:
-    """Return a dependency: background tasks with options, one collection a request.
-
-    Parameters of the type
-    ``Annotated[BackgroundTasks, Depends(background_tasks(on_error=log))]`` get them:
-    give that type a name.
-
-    Raises:
-        TypeError: ``on_error`` or ``runner`` is not callable.
-    """
-    new_tasks = partial(
-        InjectedTasks, as_group=as_group, on_error=on_error, runner=runner
-    )
-    new_tasks()  # refuses wrong options now, not in a request
-
-    # Async, because a plain one would cost a hop to a worker thread.
-    async def dependency(
-        fastapi_tasks: background.BackgroundTasks,
-    ) -> AsyncGenerator[InjectedTasks]:
-        tasks = new_tasks()
-        # FastAPI runs its own ones while all dependencies are open, but drops them when
-        # the endpoint returns a response with a background of its own, and does not run
-        # them after a WebSocket. Then they run here.
-        if runner is None:
-            fastapi_tasks.add_task(tasks)
+    def _join(self, fastapi_tasks: background.BackgroundTasks) -> None:
+        """Let FastAPI run these tasks once, with its own ones of the request."""
+        self._runs_once = True
+        if self._runner is None:
+            fastapi_tasks.add_task(self)
         else:  # which may make a span for each task
             fastapi_tasks.__class__ = UntracedTasks
-            fastapi_tasks.tasks.append(tasks)
-        try:
-            yield tasks
-        except BaseException as exc:
-            if tasks.tasks:
-                add_note(exc, f"Not run, as the request failed: {names(tasks.tasks)}.")
-            raise
-        await tasks()
-
-    return dependency
+            fastapi_tasks.tasks.append(self)
 
 
 class UntracedTasks(background.BackgroundTasks):
@@ -106,9 +99,130 @@ class UntracedTasks(background.BackgroundTasks):
             await (task if is_ours else background.BackgroundTasks([task]))()
 
 
-# FastAPI would make an object of its own class even for a subclass, hence Depends.
-BackgroundTasks = Annotated[InjectedTasks, Depends(background_tasks())]
-"""The type of a parameter that FastAPI gives the background tasks of the request.
+# What FastAPI injects
 
-In an endpoint, its dependencies and theirs it is one and the same object.
-"""
+
+def dependency_of(
+    new_tasks: "Callable[[], BackgroundTasks]",
+) -> "Callable[..., Awaitable[BackgroundTasks]]":
+    async def run_after_response(
+        connection: HTTPConnection, fastapi_tasks: background.BackgroundTasks
+    ) -> "AsyncGenerator[BackgroundTasks]":
+        tasks = new_tasks()
+        # FastAPI runs its own ones while all dependencies are open, but drops them when
+        # the endpoint returns a response with a background of its own, and does not run
+        # them after a WebSocket. Then they run here.
+        tasks._join(fastapi_tasks)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # of this module
+        try:
+            yield tasks
+        except BaseException as exc:
+            if not is_end_of_websocket(connection, exc):
+                if tasks.tasks:
+                    add_note(
+                        exc, f"Not run, as the request failed: {names(tasks.tasks)}."
+                    )
+                raise
+            await tasks()
+            raise
+        await tasks()
+
+    # Apart, since `Depends(..., scope="function")` would end a generator before the
+    # response is sent. Both are async: a plain one would cost a hop to a worker thread.
+    async def dependency(
+        tasks: Annotated[
+            "BackgroundTasks", Depends(run_after_response, scope="request")
+        ],
+    ) -> "BackgroundTasks":
+        return tasks
+
+    return dependency
+
+
+def is_end_of_websocket(connection: HTTPConnection, exc: BaseException) -> bool:
+    """Whether the client has gone: how most WebSockets end, and no failure."""
+    # In a group, as the endpoint may have a task group.
+    _, others = BaseExceptionGroup("", [exc]).split(WebSocketDisconnect)
+    return others is None and connection.scope["type"] == "websocket"
+
+
+def class_of_annotated(_: type) -> object:
+    return type(Annotated[InjectedTasks, Depends()])
+
+
+class Injection(ABCMeta):  # so that a subclass may have an abstract class beside it
+    """Makes a class what FastAPI injects: ``Annotated[InjectedTasks, Depends(...)]``.
+
+    For a parameter of any class that is a subclass of Starlette's, FastAPI makes an
+    object of its own class. It asks ``typing.get_origin()`` first whether the parameter
+    is an ``Annotated``, which asks ``isinstance``, which believes ``__class__``. So the
+    class is a class in all else: it can be called, subclassed, patched and be a spec.
+    """
+
+    __origin__ = InjectedTasks
+    __args__ = (InjectedTasks,)
+
+    def __init__(cls, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        cls.dependency = dependency_of(cls)
+        cls.__metadata__ = (Depends(cls.dependency),)
+
+    __class__ = property(class_of_annotated)  # pyright: ignore[reportIncompatibleMethodOverride]  # it has no setter
+
+
+class BackgroundTasks(InjectedTasks, metaclass=Injection):
+    """The background tasks of one request: calls to make after its response.
+
+    FastAPI passes them to parameters of this type, in an endpoint, its dependencies and
+    theirs: one and the same object. A response may carry it too,
+    ``JSONResponse(..., background=tasks)``: each task runs only once.
+
+    A collection that you make yourself, ``BackgroundTasks()``, is run by what you give
+    it to. A parameter of a subclass gets an object of the subclass.
+
+    Raises:
+        TypeError: ``tasks`` is not an iterable of callables, or ``on_error`` or
+            ``runner`` is not callable.
+    """
+
+
+if not TYPE_CHECKING and get_origin(BackgroundTasks) is not Annotated:
+    # This Python's typing does not believe `__class__`.
+    BackgroundTasks = Annotated[BackgroundTasks, *BackgroundTasks.__metadata__]
+
+
+def background_tasks(
+    *,
+    as_group: Annotated[
+        bool,
+        Doc("Whether the tasks run all at once, not one after another."),
+        NotInjectable(
+            "FastAPI would fill the options of background_tasks() from the request: "
+            "write Depends(background_tasks(...)), not Depends(background_tasks)"
+        ),
+    ] = False,
+    on_error: Annotated[
+        Callable[[BackgroundTask, Exception], object] | None,
+        Doc("Called with each task that fails and its exception; the run goes on."),
+    ] = None,
+    runner: Annotated[
+        Callable[[BackgroundTask], Awaitable[object]] | None,
+        Doc("Runs each task, by `await runner(task)` in place of `await task()`."),
+    ] = None,
+) -> Callable[..., Awaitable[BackgroundTasks]]:
+    """Return a dependency: background tasks with options, one collection a request.
+
+    Parameters of the type
+    ``Annotated[BackgroundTasks, Depends(background_tasks(on_error=log))]`` get them:
+    give that type a name. Without options it is what a parameter of the type
+    ``BackgroundTasks`` depends on, the key for ``app.dependency_overrides``.
+
+    Raises:
+        TypeError: ``on_error`` or ``runner`` is not callable.
+    """
+    if not as_group and on_error is None and runner is None:
+        return BackgroundTasks.dependency
+    new_tasks = partial(
+        BackgroundTasks, as_group=as_group, on_error=on_error, runner=runner
+    )
+    new_tasks()  # refuses wrong options now, not in a request
+    return dependency_of(new_tasks)

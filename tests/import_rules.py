@@ -2,7 +2,8 @@
 
 The core (``__init__.py`` and ``_*.py``) imports the standard library, anyio and
 typing_extensions. An integration or engine, ``bgtasks/<name>.py``, imports these, the
-core, and ``<name>``: its own framework. A new one needs no line here.
+core, and ``<name>``: its own framework. A new one needs no line here. FastAPI stands on
+Starlette, and its integration on Starlette's.
 """
 
 import sys
@@ -18,7 +19,8 @@ COMMON = sys.stdlib_module_names | {"anyio", "typing_extensions"}
 
 class ImportRules(Contract):
     package = fields.StringField()
-    # "esmerald: lilya" lets bgtasks.esmerald import lilya as well.
+    # "esmerald: lilya" lets bgtasks.esmerald import lilya as well, and
+    # "fastapi: .starlette" lets bgtasks.fastapi import bgtasks.starlette.
     further = fields.ListField(
         subfield=fields.StringField(), required=False, default=[]
     )
@@ -56,7 +58,7 @@ def may_import(
     if imported == package or imported.startswith(f"{package}._"):
         return True
     if imported.startswith(f"{package}."):
-        return False
+        return (name, imported.removeprefix(package)) in further
     top = imported.partition(".")[0]
     is_core = not name or name.startswith("_")
     return top in COMMON or (not is_core and (top == name or (name, top) in further))

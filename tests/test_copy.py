@@ -111,6 +111,20 @@ def test_vendor_takes_several_integrations(source: Path, tmp_path: Path) -> None
     assert {"quart.py", "sanic.py"} < {*names_in(tmp_path / "copy")}
 
 
+@pytest.mark.parametrize("wanted", ["fastapi", "fastapi,starlette"])
+def test_vendor_copies_starlettes_integration_with_fastapis(
+    wanted: str, source: Path, tmp_path: Path
+) -> None:
+    for name in ("fastapi.py", "starlette.py"):
+        (source / "bgtasks" / name).touch()
+
+    vendor(f"DEST={tmp_path / 'copy'}", f"WITH={wanted}", root=source)
+
+    copied = (tmp_path / "copy" / "ORIGIN").read_text().splitlines()[1:]
+    assert copied.count("fastapi.py") == copied.count("starlette.py") == 1
+    assert {"fastapi.py", "starlette.py"} < {*names_in(tmp_path / "copy")}
+
+
 def test_vendor_copies_nothing_if_there_is_no_such_integration(
     source: Path, tmp_path: Path
 ) -> None:

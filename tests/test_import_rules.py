@@ -36,6 +36,15 @@ def test_an_integration_may_import_the_core_and_its_own_framework(tree: Path) ->
     lint(tree, expect=0)
 
 
+def test_fastapis_integration_may_import_starlettes(tree: Path) -> None:
+    (tree / "bgtasks" / "starlette.py").write_text("import starlette\n")
+    (tree / "bgtasks" / "fastapi.py").write_text(
+        "import fastapi\nfrom .starlette import BackgroundTasks\n"
+    )
+
+    lint(tree, expect=0)
+
+
 @pytest.mark.parametrize(
     ("file", "line", "message"),
     [

@@ -12,6 +12,9 @@ import pytest
 import quart
 from anyio import to_thread
 from fastapi import FastAPI, HTTPException
+from lilya.apps import Lilya
+from lilya.routing import WebSocketPath
+from lilya.websockets import WebSocket as LilyaWebSocket
 from litestar import response as litestar_response
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
@@ -26,7 +29,7 @@ from starlette.responses import (
     StreamingResponse,
 )
 from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 import bgtasks
 from bgtasks.asgi import BackgroundTasksMiddleware, current_tasks
@@ -73,6 +76,57 @@ async def test_current_tasks_after_a_request_says_what_to_write() -> None:
 
     with pytest.raises(LookupError, match=REMEDY):
         current_tasks()
+
+
+@pytest.mark.parametrize("added", [1, 0])
+async def test_current_tasks_in_what_outlives_its_request_says_what_to_write(
+    added: int,
+) -> None:
+    seen: list[bgtasks.BackgroundTasks] = []
+    has_started, request_is_over = anyio.Event(), anyio.Event()
+
+    async def consumer() -> None:
+        if added:
+            current_tasks().add_task(seen.append, current_tasks())
+        has_started.set()
+        await request_is_over.wait()
+        with pytest.raises(LookupError, match=REMEDY):
+            current_tasks()
+        await to_thread.run_sync(in_a_thread)
+
+    def in_a_thread() -> None:
+        with pytest.raises(LookupError, match=REMEDY):
+            current_tasks()
+
+    async with anyio.create_task_group() as group:
+
+        async def endpoint(_: Request) -> Response:
+            group.start_soon(consumer)
+            await has_started.wait()
+            return Response()
+
+        await get(BackgroundTasksMiddleware(Starlette(routes=[Route("/", endpoint)])))
+        assert len(seen) == added
+        request_is_over.set()
+
+
+async def test_current_tasks_after_a_failed_request_says_what_to_write() -> None:
+    request_is_over = anyio.Event()
+
+    async def consumer() -> None:
+        await request_is_over.wait()
+        with pytest.raises(LookupError, match=REMEDY):
+            current_tasks()
+
+    async with anyio.create_task_group() as group:
+
+        async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+            group.start_soon(consumer)
+            raise ConnectionError
+
+        with pytest.raises(ConnectionError):
+            await get(BackgroundTasksMiddleware(app))
+        request_is_over.set()
 
 
 async def test_lifespan_is_no_request() -> None:
@@ -441,6 +495,145 @@ async def test_tasks_of_a_websocket_run_when_its_endpoint_has_ended(
     await connect_websocket(framework(), "hello")
 
     assert ran == ["hello"]
+
+
+# Each takes what it receives, for ever.
+
+
+def starlette_echo() -> Any:
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+        while True:
+            helper(await websocket.receive_text())
+
+    return Starlette(routes=[WebSocketRoute("/", endpoint)])
+
+
+def fastapi_echo() -> Any:
+    app = FastAPI()
+
+    @app.websocket("/")
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+        while True:
+            helper(await websocket.receive_text())
+
+    return app
+
+
+def lilya_echo() -> Any:
+    async def endpoint(websocket: LilyaWebSocket) -> None:
+        await websocket.accept()
+        while True:
+            helper(await websocket.receive_text())
+
+    return Lilya(routes=[WebSocketPath("/", endpoint)])
+
+
+def litestar_echo() -> Any:
+    @litestar.websocket("/")
+    async def endpoint(socket: litestar.WebSocket[Any, Any, Any]) -> None:
+        await socket.accept()
+        while True:
+            helper(await socket.receive_text())
+
+    return litestar.Litestar([endpoint])
+
+
+def quart_echo() -> Any:
+    app = Quart(__name__)
+
+    @app.websocket("/")
+    async def endpoint() -> None:
+        while True:
+            helper(str(await quart.websocket.receive()))
+
+    return app
+
+
+async def end_of(app: Any, *texts: str) -> object:
+    try:
+        await connect_websocket(app, *texts)
+    except Exception as exc:
+        return type(exc), getattr(exc, "__notes__", None)
+    return None
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize(
+    "framework", [starlette_echo, fastapi_echo, lilya_echo, litestar_echo, quart_echo]
+)
+async def test_tasks_of_a_websocket_run_when_its_client_has_gone(
+    framework: Callable[[], Any], anyio_backend: object
+) -> None:
+    of_the_framework_itself = await end_of(framework())
+
+    end = await end_of(BackgroundTasksMiddleware(framework()), "hello", "again")
+
+    assert ran == ["hello", "again"]
+    assert end == of_the_framework_itself
+
+
+class NoticedByTheServer(WebSocketDisconnect): ...
+
+
+@pytest.mark.parametrize(
+    "exception",
+    [
+        NoticedByTheServer(1006),
+        ExceptionGroup("of a task group", [WebSocketDisconnect(1000)]),
+    ],
+)
+async def test_disconnect_by_another_name_or_in_a_group_is_one(
+    exception: Exception,
+) -> None:
+    async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        helper("ran")
+        raise exception
+
+    with pytest.raises(type(exception)) as raised:
+        await connect_websocket(BackgroundTasksMiddleware(app))
+
+    assert raised.value is exception
+    assert not hasattr(exception, "__notes__")
+    assert ran == ["ran"]
+
+
+@pytest.mark.parametrize(
+    "failures",
+    [
+        [ConnectionError()],
+        [WebSocketDisconnect(1000), ConnectionError()],
+        [WebSocketDisconnect(1000), ExceptionGroup("", [ConnectionError()])],
+    ],
+)
+async def test_tasks_of_a_websocket_do_not_run_when_its_endpoint_fails(
+    failures: list[Exception],
+) -> None:
+    exception = ExceptionGroup("of a task group", failures)
+
+    async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        helper("ran")
+        raise exception
+
+    with pytest.raises(type(exception)) as raised:
+        await connect_websocket(BackgroundTasksMiddleware(app))
+
+    assert raised.value is exception
+    assert exception.__notes__ == ["Not run, as the application raised: list.append."]
+    assert ran == []
+
+
+async def test_disconnect_of_an_endpoints_own_client_is_a_failure() -> None:
+    async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        helper("ran")
+        raise WebSocketDisconnect(1006)
+
+    with pytest.raises(WebSocketDisconnect) as raised:
+        await get(BackgroundTasksMiddleware(app))
+
+    assert "Not run" in raised.value.__notes__[0]
+    assert ran == []
 
 
 async def test_tasks_run_after_the_background_that_the_response_has_of_its_own() -> (

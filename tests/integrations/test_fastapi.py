@@ -6,12 +6,20 @@ from typing import Annotated, Any
 
 import fastapi
 import pytest
-from fastapi import Depends, FastAPI, HTTPException, Request, WebSocket
+from anyio import create_task_group
+from fastapi import (
+    Depends,
+    FastAPI,
+    HTTPException,
+    Request,
+    WebSocket,
+    WebSocketDisconnect,
+)
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette import background
 
 import bgtasks
-from bgtasks.fastapi import BackgroundTasks, InjectedTasks, background_tasks
+from bgtasks.fastapi import BackgroundTasks, background_tasks
 from examples.fastapi_tasks import app as example
 
 from .serving import connect_websocket, get, log_lines, serving
@@ -63,7 +71,7 @@ def test_example_with_options_logs_a_failure_and_goes_on(
 
 async def test_endpoint_dependency_and_subdependency_get_the_same_object() -> None:
     app = FastAPI()
-    got: list[InjectedTasks] = []
+    got: list[BackgroundTasks] = []
 
     def lower(tasks: BackgroundTasks) -> None:
         got.append(tasks)
@@ -83,7 +91,7 @@ async def test_endpoint_dependency_and_subdependency_get_the_same_object() -> No
 
 async def test_each_request_gets_tasks_of_its_own() -> None:
     app = FastAPI()
-    got: list[InjectedTasks] = []
+    got: list[BackgroundTasks] = []
 
     @app.get("/")
     async def endpoint(tasks: BackgroundTasks) -> None:
@@ -339,6 +347,174 @@ async def test_tasks_of_a_websocket_run_when_the_endpoint_has_ended() -> None:
     await connect_websocket(app, "hello")
 
     assert happened == ["hello", "task"]
+
+
+async def test_tasks_of_a_websocket_run_when_its_client_has_gone() -> None:
+    app = FastAPI()
+    happened: list[str] = []
+
+    @app.websocket("/")
+    async def endpoint(websocket: WebSocket, tasks: BackgroundTasks) -> None:
+        await websocket.accept()
+        while True:
+            tasks.add_task(happened.append, await websocket.receive_text())
+
+    with pytest.raises(WebSocketDisconnect) as raised:
+        await connect_websocket(app, "hello", "again")
+
+    assert happened == ["hello", "again"]
+    assert not hasattr(raised.value, "__notes__")
+
+
+async def test_tasks_of_a_websocket_run_when_its_client_has_gone_in_a_task_group() -> (
+    None
+):
+    app = FastAPI()
+    ran: list[str] = []
+
+    @app.websocket("/")
+    async def endpoint(websocket: WebSocket, tasks: BackgroundTasks) -> None:
+        await websocket.accept()
+        tasks.add_task(ran.append, "ran")
+        async with create_task_group() as group:
+            group.start_soon(websocket.receive_text)
+
+    with pytest.raises(ExceptionGroup):
+        await connect_websocket(app)
+
+    assert ran == ["ran"]
+
+
+@pytest.mark.parametrize(
+    "failures",
+    [
+        [ConnectionError()],
+        [WebSocketDisconnect(1000), ConnectionError()],
+        [WebSocketDisconnect(1000), ExceptionGroup("", [ConnectionError()])],
+    ],
+)
+async def test_tasks_of_a_websocket_do_not_run_when_its_endpoint_fails(
+    failures: list[Exception],
+) -> None:
+    exception = ExceptionGroup("of a task group", failures)
+
+    app = FastAPI()
+    ran: list[str] = []
+
+    @app.websocket("/")
+    async def endpoint(websocket: WebSocket, tasks: BackgroundTasks) -> None:
+        await websocket.accept()
+        tasks.add_task(ran.append, "ran")
+        raise exception
+
+    with pytest.raises(ExceptionGroup) as raised:
+        await connect_websocket(app)
+
+    assert raised.value is exception
+    assert ran == []
+    assert exception.__notes__ == ["Not run, as the request failed: list.append."]
+
+
+async def test_disconnect_of_an_endpoints_own_client_is_a_failure() -> None:
+    app = FastAPI()
+    ran: list[str] = []
+
+    @app.get("/")
+    async def endpoint(tasks: BackgroundTasks) -> None:
+        tasks.add_task(ran.append, "ran")
+        raise WebSocketDisconnect(1006)
+
+    with pytest.raises(WebSocketDisconnect) as raised:
+        await get(app)
+
+    assert ran == []
+    assert "Not run" in raised.value.__notes__[0]
+
+
+async def test_failure_of_a_task_after_a_disconnect_goes_on_in_its_place() -> None:
+    app = FastAPI()
+    ran: list[str] = []
+
+    async def fail() -> None:
+        raise ConnectionError
+
+    @app.websocket("/")
+    async def endpoint(websocket: WebSocket, tasks: BackgroundTasks) -> None:
+        await websocket.accept()
+        tasks.add_task(fail)
+        tasks.add_task(ran.append, "ran")
+        await websocket.receive_text()
+
+    with pytest.raises(ConnectionError) as raised:
+        await connect_websocket(app)
+
+    assert raised.value.__notes__[-1] == "Not run: list.append."
+    assert isinstance(raised.value.__context__, WebSocketDisconnect)
+    assert ran == []
+
+
+# Scopes and caches
+
+
+async def test_tasks_run_after_the_last_byte_whatever_the_scope() -> None:
+    app = FastAPI()
+    happened: list[str] = []
+
+    async def body() -> AsyncIterator[str]:
+        happened.append("body")
+        yield "body"
+
+    @app.get("/")
+    async def endpoint(
+        tasks: Annotated[
+            BackgroundTasks, Depends(background_tasks(), scope="function")
+        ],
+        with_options: Annotated[
+            BackgroundTasks,
+            Depends(background_tasks(as_group=True), scope="function"),
+        ],
+        plain: BackgroundTasks,
+    ) -> StreamingResponse:
+        assert plain is tasks
+        tasks.add_task(happened.append, "task")
+        with_options.add_task(happened.append, "task with options")
+        return StreamingResponse(body())
+
+    await get(app)
+
+    assert happened == ["body", "task", "task with options"]
+
+
+async def test_dependency_with_another_way_to_be_cached_gives_the_same_tasks() -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    async def endpoint(
+        tasks: Annotated[BackgroundTasks, Depends(background_tasks(), use_cache=False)],
+        plain: BackgroundTasks,
+    ) -> bool:
+        return plain is tasks
+
+    assert (await get(app)).json() is True
+
+
+async def test_tasks_that_an_inner_dependency_adds_when_it_ends_run_too() -> None:
+    app = FastAPI()
+    ran: list[str] = []
+
+    async def inner(tasks: BackgroundTasks) -> AsyncGenerator[None]:
+        yield
+        tasks.add_task(ran.append, "at the end")
+
+    @app.get("/")
+    async def endpoint(
+        _: Annotated[None, Depends(inner)], tasks: BackgroundTasks
+    ) -> None:
+        tasks.add_task(ran.append, "of the endpoint")
+
+    await get(app)
+
+    assert ran == ["of the endpoint", "at the end"]
 
 
 async def test_error_page_of_an_exception_handler_runs_no_task() -> None:

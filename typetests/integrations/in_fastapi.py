@@ -1,12 +1,17 @@
 """FastAPI passes background tasks to parameters of this type."""
 
+from collections.abc import Callable
 from typing import Annotated
+from unittest.mock import MagicMock, patch
 
-from fastapi import Depends, FastAPI, background
+import fastapi
+from fastapi import Depends, FastAPI, WebSocket
 from fastapi.responses import JSONResponse
+from starlette import background
 
 import bgtasks
-from bgtasks.fastapi import BackgroundTasks, InjectedTasks, background_tasks
+import bgtasks.starlette
+from bgtasks.fastapi import BackgroundTasks, background_tasks
 
 DOCUMENTS = "bgtasks.fastapi"
 
@@ -84,19 +89,116 @@ def with_options(tasks: LoggedTasks) -> None:
     tasks.add_task(resize, "portrait.png", "800")  # E: `width` is an int
 
 
-def in_a_test(endpoint_under_test: str) -> None:
+def in_a_websocket() -> None:
+    """A WebSocket's tasks run when it is over, also if its client has gone."""
+
+    @app.websocket("/echo")
+    async def echo(websocket: WebSocket, tasks: BackgroundTasks) -> None:
+        while True:
+            tasks.add_task(resize, await websocket.receive_text(), width=800)
+
+    print(echo)
+
+
+def endpoint(name: str, tasks: BackgroundTasks) -> None:
+    tasks.add_task(resize, name, 800)
+
+
+def in_a_test() -> None:
     """A test that calls an endpoint directly makes its own tasks."""
-
-    def endpoint(name: str, tasks: BackgroundTasks) -> None:
-        tasks.add_task(resize, name, 800)
-
-    tasks = InjectedTasks()
-    endpoint(endpoint_under_test, tasks)
-    print(tasks.tasks == [bgtasks.BackgroundTask(resize, endpoint_under_test, 800)])
+    tasks = BackgroundTasks()
+    endpoint("portrait.png", tasks)
+    print(tasks.tasks == [bgtasks.BackgroundTask(resize, "portrait.png", 800)])
+    endpoint("portrait.png", bgtasks.BackgroundTasks())  # E: not one of FastAPI's
+    endpoint("portrait.png", fastapi.BackgroundTasks())  # E: not one of ours
 
 
-def both_ours_and_theirs(tasks: BackgroundTasks) -> None:
-    """They go wherever FastAPI's or the core's class is asked for."""
-    their_tasks: list[background.BackgroundTasks] = [tasks]
-    our_tasks: list[bgtasks.BackgroundTasks] = [tasks]
-    print(their_tasks, our_tasks)
+def made_by_hand() -> JSONResponse:
+    """A response of your own takes a collection of your own."""
+    tasks = BackgroundTasks([bgtasks.BackgroundTask(resize, "portrait.png", 800)])
+    tasks.add_task(send_email, "ada@example.org", subject="Hi")
+    tasks.add_task(send_email, "ada@example.org", subject=None)  # E: a str
+    BackgroundTasks([resize])  # E: `path` and `width` are missing
+    return JSONResponse({}, background=BackgroundTasks([tasks], runner=run))
+
+
+def save(tasks: BackgroundTasks | None = None) -> None:
+    if tasks is not None:
+        tasks.add_task(resize, "portrait.png", 800)
+
+
+def of_the_core(tasks: bgtasks.BackgroundTasks) -> None: ...
+
+
+def of_starlette(tasks: background.BackgroundTasks) -> None: ...
+
+
+def of_ours_for_starlette(tasks: bgtasks.starlette.BackgroundTasks) -> None: ...
+
+
+def of_fastapi(tasks: fastapi.BackgroundTasks) -> None: ...
+
+
+def in_a_helper(tasks: BackgroundTasks) -> None:
+    """A helper may take it as ours, as Starlette's or as FastAPI's, or take None."""
+    save()
+    save(tasks)
+    of_the_core(tasks)
+    of_starlette(tasks)
+    of_ours_for_starlette(tasks)
+    of_fastapi(tasks)
+    save(bgtasks.starlette.BackgroundTasks())  # E: not one of FastAPI's
+
+
+DEFAULT = BackgroundTasks()
+
+
+def as_a_default(tasks: BackgroundTasks = DEFAULT) -> None:
+    """A collection may be a default value; FastAPI passes its own all the same."""
+    tasks.add_task(resize, "portrait.png", 800)
+    tasks.add_task(resize, "portrait.png")  # E: `width` is missing
+
+
+def in_isinstance(given: BackgroundTasks | str) -> str:
+    """The class can be asked for."""
+    if not isinstance(given, BackgroundTasks):
+        return given
+    given.add_task(resize, "portrait.png", 800)
+    given.add_task(resize, "portrait.png", "800")  # E: `width` is an int
+    return "added"
+
+
+class Mailing(BackgroundTasks):
+    def send(self, to: str) -> None:
+        self.add_task(send_email, to, subject="Hi")
+
+
+def subclass(mailing: Mailing) -> BackgroundTasks:
+    """A parameter of a subclass gets an object of the subclass."""
+    mailing.send("ada@example.org")
+    mailing.send(42)  # E: `to` is a str
+    mailing.add_task(send_email, "ada@example.org")  # E: `subject` is missing
+    return mailing
+
+
+def patched() -> None:
+    """A test may patch the class, or give a mock in its place."""
+    with patch.object(BackgroundTasks, "add_task") as add_task:
+        add_task.assert_not_called()
+    mock = MagicMock(spec=BackgroundTasks)
+    subclass(mock)
+
+
+def assigned(fake: Callable[..., None]) -> None:
+    """A method is patched, not assigned; FastAPI's own class has the same verdicts."""
+    # E(not pyright, https://github.com/microsoft/pyright/issues): a method
+    BackgroundTasks.add_task = fake
+    # E(not pyright, https://github.com/microsoft/pyright/issues): a method
+    fastapi.BackgroundTasks.add_task = fake
+
+
+def overridden() -> None:
+    """An override replaces the collections of all requests, or gives them options."""
+    collected = BackgroundTasks()
+    app.dependency_overrides[background_tasks()] = lambda: collected
+    app.dependency_overrides[background_tasks()] = background_tasks(on_error=log)
