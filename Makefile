@@ -42,6 +42,9 @@ $(DOCS)/ready: pyproject.toml | $(READY)
 demo: $(READY) ## Sign somebody up over HTTP, and see what runs when
 	$(BIN)/python -m examples.demo
 
+demo-deploy: $(READY) ## Restart servers under load, and count the tasks that are lost
+	$(BIN)/python -m examples.demo_deploy
+
 demo-celery: $(READY) ## The same, with the tasks done by a Celery worker [REDIS_URL=redis://...]
 	$(BIN)/python -m examples.demo_celery
 

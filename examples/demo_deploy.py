@@ -1,0 +1,136 @@
+"""What `make demo-deploy` shows: how many tasks a server loses when it is restarted.
+
+It serves the applications of `examples/deploy.py` with uvicorn, hypercorn and granian,
+requests tasks all the time, and restarts each server three times, by SIGTERM. It counts
+the requests that were accepted, and the tasks that have ended: Starlette's own in one
+application, and those of a pool in the other.
+"""
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+from itertools import count, product, repeat
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event, Thread
+
+from .deploy import SECONDS
+
+SERVERS = {
+    "uvicorn": ["uvicorn", "--log-level=warning", "--port={port}"],
+    "hypercorn": ["hypercorn", "--bind=127.0.0.1:{port}"],
+    "granian": ["granian", "--interface=asgi", "--log-level=warning", "--port={port}"],
+}
+APPS = {"starlette": "Starlette's own", "pool": "bgtasks, in a pool"}
+LOAD = 3  # seconds of load between two restarts
+PAUSE = 0.05  # seconds between two requests, and two looks at a server
+PATIENCE = 60  # seconds until a server that does not end is given up
+ROW = "{:<10} {:<19} {:>8} {:>6} {:>5}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make demo-deploy")
+    parser.add_argument("--restarts", type=int, default=3)
+    restarts: int = parser.parse_args().restarts
+    print(f"Tasks take {SECONDS:g} seconds; {restarts} restarts of each server.\n")
+    print(ROW.format("server", "tasks", "accepted", "ended", "lost"), flush=True)
+    lost_by_pool = 0
+    runs = [*product(SERVERS, APPS)]
+    with ThreadPoolExecutor(len(runs)) as executor:
+        counts = executor.map(deploy, *zip(*runs, strict=True), repeat(restarts))
+        for (server, app), (accepted, ended) in zip(runs, counts, strict=True):
+            lost = accepted - ended
+            row = ROW.format(server, APPS[app], accepted, ended, lost)
+            print(row, flush=True)
+            lost_by_pool += lost if app == "pool" else 0
+    if lost_by_pool:
+        print(f"\nPools have lost {lost_by_pool} tasks, which they must not.")
+        return 1
+    return 0
+
+
+def deploy(server: str, app: str, restarts: int) -> tuple[int, int]:
+    """Return how many tasks were accepted, and how many of them have ended."""
+    accepted: list[str] = []
+    stop = Event()
+    with TemporaryDirectory() as folder:
+        log = Path(folder) / "log.txt"
+        log.touch()
+        port = free_port()
+        client = Thread(target=request_tasks, args=(port, accepted, stop))
+        client.start()
+        try:
+            for _ in range(restarts):
+                with serving(server, app, port, log):
+                    time.sleep(LOAD)
+        finally:
+            stop.set()
+            client.join()
+        ended = log.read_text("utf-8").split()
+    return len(accepted), len({*accepted} & {*ended})
+
+
+@contextmanager
+def serving(server: str, app: str, port: int, log: Path) -> Generator[None]:
+    options = [option.format(port=port) for option in SERVERS[server]]
+    process = subprocess.Popen(
+        [sys.executable, "-m", *options, f"examples.deploy:{app}_app"],
+        env={**os.environ, "DEPLOY_LOG": str(log)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until_it_listens(port, process)
+        yield
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def request_tasks(port: int, accepted: list[str], stop: Event) -> None:
+    """Request tasks all the time: each that is answered is accepted."""
+    for number in count():
+        if stop.wait(PAUSE):
+            return
+        connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        try:
+            connection.request("GET", f"/{number}")
+            if connection.getresponse().read() == b"accepted":
+                accepted.append(f"{number}")
+        except (OSError, HTTPException):
+            pass  # the server is being restarted
+        finally:
+            connection.close()
+
+
+def wait_until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            if process.poll() is not None:
+                raise
+            time.sleep(PAUSE)
+        else:
+            return
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+if __name__ == "__main__":
+    sys.exit(main())
