@@ -120,7 +120,7 @@ def test_tasks_of_the_first_example_are_children_of_the_request() -> None:
                 "from opentelemetry.instrumentation.fastapi import *\n"
                 "FastAPIInstrumentor.instrument_app(app)\n"
             ),
-            "BackgroundTask InjectedTasks < GET /\n",
+            "BackgroundTask BackgroundTasks < GET /\n",
         ),
         (
             STARLETTE_WITHOUT_RUNNER,
