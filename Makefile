@@ -1,43 +1,153 @@
-# The one place where a check is written. Each target sets up what it needs in .venv.
+# The one place where a check is written. A target sets up what it needs in .venv and .envs.
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 ROUNDS ?= 15
-DOCS := .envs/docs
 
-.DEFAULT_GOAL := help
-# What the copy of the core is tested by, too.
-CORE = $$(grep -l '^from .subject import' tests/test_*.py)
+# What cannot be installed beside the rest: pyproject.toml says it, with "apart". Each has
+# an environment of its own, .envs/<name>.
+APART := $(shell sed -n 's/^\([a-z-]*\) = .*"apart".*/\1/p' pyproject.toml)
+APART_FRAMEWORKS := $(filter-out arq celery-types,$(APART))
+ENGINES := $(addprefix tests/integrations/test_,celery.py demo_celery.py engines.py taskiq.py)
 # What other targets than `test` run, for want of more than .venv or of time.
 ELSEWHERE := tests/editors tests/integrations tests/site tests/wheel
+# What the copy of the core is tested by, too.
+CORE = $$(grep -l '^from .subject import' tests/test_*.py)
 
-.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\#.*/\1/p' Makefile)
+# What is checked in .venv. The examples of typetests are wrong on purpose, and have a
+# runner of their own.
+PYTHON_FILES = $(shell find benchmarks bgtasks examples tests tools typetests -name '*.py')
+CHECKED = $(filter-out typetests/examples/% typetests/integrations/% \
+	$(foreach name,$(APART),%/$(name).py %/$(name)_tasks.py %/test_$(name).py),$(PYTHON_FILES))
+
+.DEFAULT_GOAL := help
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile)
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
+	@sed -nE 's/^([a-z-]+):.*## /  make \1\t/p' Makefile | expand -t 26
+
+# Environments
 
 $(READY): pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"bgtasks needs Python 3.11 or newer, got {v.major}.{v.minor}: run make PYTHON=python3.13")'
+	@$(PYTHON) tools/supported.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --group dev --editable .
 	touch $@
 
-# An environment for each framework, with no other framework in it. Those of APART cannot
-# be in .venv: they need other versions of what is there.
-APART := ellar esmerald ravyn
-
 .PRECIOUS: .envs/%/ready
 .envs/%/ready: pyproject.toml | $(READY)
-	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .envs/$*/.venv
-	$(BIN)/uv pip install --quiet --python .envs/$*/.venv/bin/python --group test --group types --group $* --editable .
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .envs/$*
+	$(BIN)/uv pip install --quiet --python .envs/$*/bin/python --group $* --editable .
 	touch $@
 
-$(DOCS)/ready: pyproject.toml | $(READY)
-	$(PYTHON) -m venv $(DOCS)
-	$(BIN)/uv pip install --quiet --python $(DOCS)/bin/python --group docs
-	touch $@
+# Other machines than Debian's and its kin have them by other names.
+MISSING = $(strip $(if $(shell which chromium google-chrome),,chromium) \
+	$(if $(shell which redis-server),,redis-server))
+
+packages: ## Install the browser and the server that tests need, on Debian and its kin
+	@test -z "$(MISSING)" || { \
+		sudo=$$(test $$(id -u) = 0 || echo sudo); \
+		$$sudo apt-get update --quiet=2 && \
+		$$sudo apt-get install --quiet=2 --yes --no-install-recommends $(MISSING); \
+	}
+
+clean: ## Remove what make has made
+	rm -rf .venv .envs build dist site .coverage .*_cache $(TWINS)
+
+# Checks
+
+# What a change must pass; two parts at a time.
+PARTS := lint types test strict test-frameworks test-engines test-editors test-docs build
+
+check: $(READY) ## All of it: what a change must pass
+	@$(MAKE) --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) $(PARTS)
+
+lint: $(READY) ## Check style and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: $(READY) ## Format the code, and mend what can be mended
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# $(call types,environment,files): ask the checkers in that environment.
+define types
+	@echo "Check the types of $(words $2) files, in $1"
+	@$1/bin/mypy --cache-dir $1/.mypy_cache $2
+	@$1/bin/pyright --pythonpath $1/bin/python $2
+	@$1/bin/ty check --python $1 $2
+	@$1/bin/pyrefly check --config pyproject.toml --python-interpreter-path $1/bin/python $2
+endef
+
+# $(call complete,environment,module): see that every public symbol has a known type.
+complete = PATH="$$PWD/$1/bin:$$PATH" $1/bin/pyright --verifytypes $2 --ignoreexternal > $1/completeness \
+	|| { cat $1/completeness; exit 1; }
+
+types: $(READY) ## Check the types of the code under every checker
+	$(call types,.venv,$(CHECKED))
+
+typetests: $(READY) ## Ask every type checker what it accepts and rejects
+	$(BIN)/python -m pytest typetests
+
+test: $(READY) typetests ## Run the run-time tests and the typetests, and see that they take every branch
+	$(BIN)/coverage run -m pytest tests $(ELSEWHERE:%=--ignore=%)
+	$(BIN)/coverage report
+
+strict: $(READY) ## Run the core's tests in the debug modes of Python and asyncio
+	PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -W error -m pytest --hypothesis-profile=strict $(CORE)
+
+test-frameworks: $(READY) $(APART_FRAMEWORKS:%=test-%) ## Run the integrations' tests, each in its environment
+	$(BIN)/python -m pytest tests/integrations $(ENGINES:%=--ignore=%)
+
+test-engines: $(READY) test-arq types-celery ## Run the engines' tests: workers killed, brokers stopped
+	$(BIN)/python -m pytest $(ENGINES)
+
+$(APART_FRAMEWORKS:%=test-%): test-%: .envs/%/ready
+	$(call types,.envs/$*,bgtasks/$*.py examples/$*_tasks.py tests/integrations/test_$*.py)
+	$(call complete,.envs/$*,bgtasks.$*)
+	.envs/$*/bin/python -m pytest tests/integrations/test_$*.py typetests/test_examples.py -k $*
+
+# Ravyn is the newer Esmerald: its example and tests are Esmerald's too, but for the name.
+TWINS := examples/esmerald_tasks.py tests/integrations/test_esmerald.py
+test-esmerald: $(TWINS)
+examples/esmerald_tasks.py: examples/ravyn_tasks.py
+tests/integrations/test_esmerald.py: tests/integrations/test_ravyn.py
+$(TWINS):
+	sed 's/ravyn/esmerald/g; s/Ravyn/Esmerald/g' $< > $@
+
+test-arq: .envs/arq/ready
+	.envs/arq/bin/mypy tests/integrations/test_arq.py
+	.envs/arq/bin/python -m pytest tests/integrations/test_arq.py
+
+# With the types of Celery that .venv does not have.
+types-celery: .envs/celery-types/ready
+	$(call types,.envs/celery-types,bgtasks/celery.py)
+	$(call complete,.envs/celery-types,bgtasks.celery)
+
+test-editors: $(READY) ## Test what editors show, through the checkers' language servers
+	$(BIN)/python -m pytest tests/editors
+
+test-docs: site ## Test the site, in a browser too
+	$(BIN)/python -m pytest tests/site
+
+soak: $(READY) ## Look longer for what breaks it: a few minutes, other cases each time
+	$(BIN)/python -X dev -m pytest --hypothesis-profile=soak --durations=10 \
+		tests/test_properties.py tests/test_refusals.py tests/test_load.py tests/test_faults.py
+
+# What is generated and committed
+
+messages: $(READY) $(APART_FRAMEWORKS:%=.envs/%/ready) ## Write the checkers' messages beside the typetests anew
+	for env in .venv $(APART_FRAMEWORKS:%=.envs/%); do $$env/bin/python -m typetests.harness.messages || exit; done
+
+api: $(READY) ## Write the description of the public API anew
+	$(BIN)/python -m tests.public_api
+
+bench: $(READY) ## Measure it beside its peers, and write docs/performance anew [ROUNDS=15]
+	$(BIN)/python -m benchmarks --rounds $(ROUNDS) --folder docs/performance --page docs/performance.md
+
+# What it looks like
 
 demo: $(READY) ## Sign somebody up over HTTP, and see what runs when
 	$(BIN)/python -m examples.demo
@@ -48,126 +158,23 @@ demo-deploy: $(READY) ## Restart servers under load, and count the tasks that ar
 demo-celery: $(READY) ## The same, with the tasks done by a Celery worker [REDIS_URL=redis://...]
 	$(BIN)/python -m examples.demo_celery
 
-test: $(READY) ## Run the run-time tests and the typetests, and see that they take every branch
-	$(BIN)/coverage run -m pytest $(ELSEWHERE:%=--ignore=%)
-	$(BIN)/coverage report
+docs: site typetests ## Build the site, in site, and check all that it shows; no network is needed
 
-ENGINES := $(addprefix tests/integrations/test_,celery.py demo_celery.py engines.py taskiq.py)
-
-test-frameworks: $(READY) $(APART:%=test-%) ## Run the integrations' tests, each in its environment
-	$(BIN)/python -m pytest tests/integrations $(ENGINES:%=--ignore=%)
-
-test-engines: $(READY) test-arq types-celery ## Run the engines' tests: workers killed, brokers stopped
-	$(BIN)/python -m pytest $(ENGINES)
-
-test-arq: .envs/arq/ready
-	.envs/arq/.venv/bin/mypy tests/integrations/test_arq.py
-	.envs/arq/.venv/bin/python -m pytest tests/integrations/test_arq.py
-
-# With the types that .venv does not have.
-types-celery: .envs/celery-types/ready
-	.envs/celery-types/.venv/bin/mypy bgtasks/celery.py
-	.envs/celery-types/.venv/bin/pyright --venvpath .envs/celery-types bgtasks/celery.py
-	PATH="$$PWD/.envs/celery-types/.venv/bin:$$PATH" .envs/celery-types/.venv/bin/pyright --verifytypes bgtasks.celery --ignoreexternal > .envs/celery-types/completeness || { cat .envs/celery-types/completeness; exit 1; }
-	.envs/celery-types/.venv/bin/ty check --python .envs/celery-types/.venv bgtasks/celery.py
-	.envs/celery-types/.venv/bin/pyrefly check --python-interpreter-path .envs/celery-types/.venv/bin/python bgtasks/celery.py
-
-test-editors: $(READY) ## Test what editors show, through the checkers' language servers
-	$(BIN)/python -m pytest tests/editors
-
-# Three rules are off for pyright: what Ellar and Esmerald decorate with is not all typed.
-test-%: CODE = bgtasks/$*.py examples/$*_tasks.py tests/integrations/test_$*.py
-test-%: .envs/%/ready
-	.envs/$*/.venv/bin/mypy $(CODE)
-	@echo '{"typeCheckingMode": "strict", "reportUnknownMemberType": false, "reportUnknownVariableType": false, "reportUntypedFunctionDecorator": false, "venvPath": ".", "venv": ".venv", "extraPaths": ["../.."], "include": [$(foreach file,$(CODE),"../../$(file)",) "."], "exclude": ["."]}' > .envs/$*/pyrightconfig.json
-	.envs/$*/.venv/bin/pyright --project .envs/$*/pyrightconfig.json
-	PATH="$$PWD/.envs/$*/.venv/bin:$$PATH" .envs/$*/.venv/bin/pyright --verifytypes bgtasks.$* --ignoreexternal > .envs/$*/completeness || { cat .envs/$*/completeness; exit 1; }
-	.envs/$*/.venv/bin/ty check --python .envs/$*/.venv $(CODE)
-	.envs/$*/.venv/bin/pyrefly check --python-interpreter-path .envs/$*/.venv/bin/python $(CODE)
-	.envs/$*/.venv/bin/python -m pytest tests/integrations/test_$*.py typetests/test_examples.py -k $*
-
-strict: $(READY) ## Run the core's tests in the debug modes of Python and asyncio
-	PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -W error -m pytest \
-		--hypothesis-profile=strict $(CORE)
-
-soak: $(READY) ## Look longer for what breaks it: a few minutes, other cases each time
-	$(BIN)/python -X dev -m pytest --hypothesis-profile=soak --durations=10 \
-		tests/test_properties.py tests/test_refusals.py tests/test_load.py tests/test_faults.py
-
-bench: $(READY) ## Measure it beside its peers, and write docs/performance anew [ROUNDS=15]
-	$(BIN)/python -m benchmarks --rounds $(ROUNDS) --folder docs/performance --page docs/performance.md
-
-test-docs: docs ## Test the site, in a browser too
-	$(BIN)/python -m pytest tests/site
-
-typetests: $(READY) ## Ask every type checker what it accepts and rejects
-	$(BIN)/python -m pytest typetests
-
-messages: $(READY) $(APART:%=.envs/%/ready) ## Write the checkers' messages beside the typetests anew
-	$(BIN)/python -m typetests.harness.messages
-	$(foreach env,$(APART),.envs/$(env)/.venv/bin/python -m typetests.harness.messages &&) true
-
-api: $(READY) ## Write the description of the public API anew
-	$(BIN)/python -m tests.public_api
-
-lint: $(READY) ## Check style, format, and which file imports which
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/lint-imports --no-logo --no-cache
-
-format: $(READY) ## Format the code, and mend what can be mended
-	$(BIN)/ruff check --fix
-	$(BIN)/ruff format
-
-# Other machines than Debian's and its kin have them by other names.
-MISSING = $(strip $(if $(shell which chromium google-chrome),,chromium) \
-	$(if $(shell which redis-server),,redis-server))
-
-packages: ## Install the browser and the server that tests need, on Debian and its kin
-	@test -z "$(MISSING)" || { \
-		sudo=$$(test $$(id -u) = 0 || echo sudo); \
-		$$sudo apt-get update --quiet=2 && $$sudo apt-get install --quiet=2 --yes --no-install-recommends $(MISSING); \
-	}
-
-check: lint types test strict test-frameworks test-engines test-editors test-docs build ## All of it: what a change must pass
-
-types: $(READY) ## Check the types of the code under every checker
-	$(BIN)/mypy
-	$(BIN)/pyright
-	$(BIN)/ty check
-	$(BIN)/pyrefly check
-
-docs: $(READY) $(DOCS)/ready ## Build the site, in site, and check it; no network is needed
+site: $(READY) .envs/docs/ready ## Build the site, and check its links
 	$(BIN)/python -m typetests.harness.messages --only-new
-	$(DOCS)/bin/python -m zensical build --clean --strict
-	$(DOCS)/bin/python -m tools.links site
-	$(BIN)/python -m pytest --quiet typetests/test_examples.py
+	.envs/docs/bin/python -m zensical build --clean --strict
+	.envs/docs/bin/python -m tools.links site
 
-docs-serve: $(DOCS)/ready ## Show the site at http://127.0.0.1:8000, as you write it
-	$(DOCS)/bin/python -m zensical serve --dev-addr 127.0.0.1:8000
+docs-serve: .envs/docs/ready ## Show the site at http://127.0.0.1:8000, as you write it
+	.envs/docs/bin/python -m zensical serve --dev-addr 127.0.0.1:8000
 
-# The files in bgtasks that are not the core.
-COMMA := ,
-INTEGRATIONS := $(patsubst bgtasks/%.py,%,$(wildcard bgtasks/[a-z]*.py))
-WANTED := $(subst $(COMMA), ,$(WITH))
-WANTED += $(if $(filter fastapi,$(WANTED)),$(filter-out $(WANTED),starlette)) # it stands on it
-UNKNOWN := $(filter-out $(INTEGRATIONS),$(WANTED))
-COPIED := $(notdir $(wildcard bgtasks/_*.py)) py.typed $(WANTED:=.py)
+# What others get
 
 vendor: ## Copy the core into another package: DEST=path/to/package/_vendor/bgtasks [WITH=starlette,fastapi]
-	@test -n "$(DEST)" || { echo "vendor copies the core to DEST: write make vendor DEST=path/to/your/package/_vendor/bgtasks" >&2; exit 2; }
-	@test -z "$(UNKNOWN)" || { echo "there is no $(UNKNOWN) in bgtasks: write WITH= with some of $(INTEGRATIONS), or leave it out" >&2; exit 2; }
-	@test -e "$(DEST)/ORIGIN" || test -z "$$(ls -A "$(DEST)" 2>/dev/null)" || { echo "$(DEST) is not a copy of bgtasks: write a DEST that is one, or is empty, or is not there yet" >&2; exit 2; }
-	mkdir -p "$(DEST)"
-	@cd "$(DEST)" && { test ! -e ORIGIN || sed 1d ORIGIN | xargs rm -f; } # an older copy's files
-	cp $(COPIED:%=bgtasks/%) LICENSE "$(DEST)/"
-	@version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' bgtasks/__init__.py); \
-	commit=$$(test ! -e .git || git describe --always --dirty --abbrev=40 --exclude='*'); \
-	echo "bgtasks $$version$${commit:+, commit $$commit}: copied by its make vendor, unchanged" > "$(DEST)/ORIGIN"
-	@printf '%s\n' $(COPIED) LICENSE >> "$(DEST)/ORIGIN"
+	@sh tools/vendor.sh "$(DEST)" "$(WITH)"
 
-dist: $(READY) ## Make the source distribution and the wheel, in dist, and check them
-	@test -z "$$TAG" || test "$$TAG" = "v$$($(BIN)/hatchling version)" || { echo "the tag $$TAG is not the version: set __version__ in bgtasks/__init__.py, or tag v$$($(BIN)/hatchling version)" >&2; exit 2; }
+dist: $(READY) ## Make the source distribution and the wheel, in dist, and check them [TAG=v1.2.3]
+	@$(BIN)/python -m tools.release "$(TAG)"
 	rm -rf dist
 	$(BIN)/hatchling build
 	$(BIN)/twine check --strict dist/*
@@ -177,6 +184,3 @@ test-wheel: dist ## Test the wheel: under every Python there is, with the lowest
 	$(BIN)/python -m pytest tests/wheel
 
 build: test-wheel ## Make the source distribution and the wheel, in dist, and test them
-
-clean: ## Remove what make has made
-	rm -rf .venv .envs build dist site .coverage .*_cache

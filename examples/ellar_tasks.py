@@ -6,6 +6,10 @@
 See https://python-ellar.github.io/ellar/techniques/background-task/.
 """
 
+# What Ellar decorates with has no complete types.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUntypedFunctionDecorator=false
+
 from pathlib import Path
 
 from ellar.app import AppFactory

@@ -1,64 +1,52 @@
-"""The import rules, as a contract of import-linter: ``make lint`` holds to it.
+"""The import rule, read from the syntax tree.
 
 The core (``__init__.py`` and ``_*.py``) imports the standard library, anyio and
-typing_extensions. An integration or engine, ``bgtasks/<name>.py``, imports these, the
-core, and ``<name>``: its own framework. A new one needs no line here. FastAPI stands on
-Starlette, and its integration on Starlette's.
+typing_extensions. An integration or engine, ``<name>.py``, imports these, the core, and
+``<name>``: its own framework. A new one needs no line here.
 """
 
+import ast
 import sys
-from collections.abc import Iterable
-from typing import Any
-
-from grimp import ImportGraph
-from importlinter import Contract, ContractCheck, fields, output
-from typing_extensions import override
+from collections.abc import Iterator
+from pathlib import Path
 
 COMMON = sys.stdlib_module_names | {"anyio", "typing_extensions"}
+# Ellar's responses are Starlette's; FastAPI's classes are subclasses of Starlette's, so
+# ours are, too.
+FURTHER = {"ellar": {"starlette"}, "fastapi": {".starlette"}}
 
 
-class ImportRules(Contract):
-    package = fields.StringField()
-    # "esmerald: lilya" lets bgtasks.esmerald import lilya as well, and
-    # "fastapi: .starlette" lets bgtasks.fastapi import bgtasks.starlette.
-    further = fields.ListField(
-        subfield=fields.StringField(), required=False, default=[]
-    )
-
-    @override
-    def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
-        package = str(self.package)
-        further = pairs(self.further)
-        files = {package} | graph.find_descendants(package)
-        broken = {
-            (file, imported)
-            for file in files
-            for imported in graph.find_modules_directly_imported_by(file)
-            if not may_import(package, file, imported, further)
-        }
-        return ContractCheck(kept=not broken, metadata={"broken": sorted(broken)})
-
-    @override
-    def render_broken_contract(self, check: ContractCheck) -> None:
-        for file, imported in check.metadata["broken"]:
-            output.print_error(f"{file} must not import {imported}")
+def forbidden_imports(file: Path) -> list[str]:
+    """Say what ``file``, of the package or of a copy, must not import."""
+    name = file.stem
+    allowed = set(COMMON)
+    if not name.startswith("_"):
+        allowed |= {name} | FURTHER.get(name, set())
+    return [
+        f"{file.name} must not import {imported}"
+        for imported in imports(file)
+        if imported not in allowed and not is_core(imported, file.parent)
+    ]
 
 
-def pairs(further: Any) -> set[tuple[str, str]]:
-    lines: Iterable[str] = further
-    return {
-        (name, other) for name, _, other in (line.partition(": ") for line in lines)
-    }
+def is_core(imported: str, package: Path) -> bool:
+    """Whether it is ``.`` and a name or file of the core."""
+    name = imported.removeprefix(".")
+    is_beside = imported == f".{name}" and not name.startswith(".")
+    return is_beside and (name.startswith("_") or not (package / f"{name}.py").exists())
 
 
-def may_import(
-    package: str, file: str, imported: str, further: set[tuple[str, str]]
-) -> bool:
-    name = file.removeprefix(package).lstrip(".")
-    if imported == package or imported.startswith(f"{package}._"):
-        return True
-    if imported.startswith(f"{package}."):
-        return (name, imported.removeprefix(package)) in further
-    top = imported.partition(".")[0]
-    is_core = not name or name.startswith("_")
-    return top in COMMON or (not is_core and (top == name or (name, top) in further))
+def imports(file: Path) -> Iterator[str]:
+    """Return the packages, and with dots the neighbours, that a file imports."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        match node:
+            case ast.Import():
+                yield from (alias.name.partition(".")[0] for alias in node.names)
+            case ast.ImportFrom(module=str(module), level=0):
+                yield module.partition(".")[0]
+            case ast.ImportFrom(module=str(module), level=level):
+                yield "." * level + module
+            case ast.ImportFrom(level=level):
+                yield from ("." * level + alias.name for alias in node.names)
+            case _:
+                pass

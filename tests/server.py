@@ -8,9 +8,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from .project import ROOT
+
 ADDRESS = re.compile(r"running on http://127\.0\.0\.1:(\d+)")
 
 

@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from .project import ROOT
+
+__all__ = ["ROOT", "snippets"]
 
 
 def snippets(page: Path, language: str) -> list[str]:

@@ -81,9 +81,10 @@ def test_origin_says_the_version_and_where_the_copy_is_from(host: Path) -> None:
 def source(tmp_path: Path) -> Path:
     """Another bgtasks, of which a test knows all the files."""
     source = tmp_path / "source"
-    (source / "bgtasks").mkdir(parents=True)
-    for name in ("Makefile", "LICENSE"):
-        shutil.copy(ROOT / name, source)
+    for folder in ("bgtasks", "tools"):
+        (source / folder).mkdir(parents=True)
+    for name in ("Makefile", "LICENSE", "pyproject.toml", "tools/vendor.sh"):
+        shutil.copy(ROOT / name, source / name)
     (source / "bgtasks" / "__init__.py").write_text('__version__ = "7.8.9"\n')
     for name in ("_core.py", "py.typed", "quart.py", "sanic.py"):
         (source / "bgtasks" / name).touch()

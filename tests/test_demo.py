@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from .project import ROOT
+
 DEMO = [sys.executable, "-u", "-m", "examples.demo"]
 SIGN_UP = ROOT / "examples" / "signup.py"
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.project import APART
+
 from .processes import RedisServer, Reports, listening
 
 # `make check` runs these in environments of their own.
-APART = ["arq", "ellar", "esmerald", "ravyn"]
 collect_ignore = [f"test_{name}.py" for name in APART if find_spec(name) is None]
 
 

@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 from typing_extensions import override
 
+from tests.project import ROOT
+
 from .jobs import REPORT_TO
 
-ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 45  # seconds until a test gives up on a process
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from .processes import PATIENCE, ROOT
+from tests.project import ROOT
+
+from .processes import PATIENCE
 
 DEMO = [sys.executable, "-u", "-m", "examples.demo_celery"]
 

@@ -7,17 +7,15 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 import pytest
 from typing_extensions import Doc
 
+from tests.project import APART
 from tests.public_api import exported
-
-# They cannot be installed beside the others; their constructors are as Lilya's.
-APART = {"ellar", "esmerald", "ravyn"}
 
 
 def documented_objects() -> list[str]:
     return [
         path
         for path in exported()
-        if path.count(".") == 2 and path.split(".")[1] not in APART
+        if path.count(".") == 2 and path.split(".")[1] not in APART  # as Lilya's
     ]
 
 

@@ -1,5 +1,9 @@
 """bgtasks.ellar: Ellar's own examples over HTTP, and injection."""
 
+# What Ellar decorates with has no complete types.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUntypedFunctionDecorator=false
+
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 

@@ -1,5 +1,8 @@
 """bgtasks.ravyn: Ravyn's own examples over HTTP, and its options."""
 
+# pyright: reportUnknownVariableType=false
+# (what Esmerald decorates with: `make test-esmerald` makes a copy of this for it)
+
 from collections import Counter
 
 import pytest

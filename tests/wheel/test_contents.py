@@ -14,7 +14,7 @@ import pytest
 
 import bgtasks
 from tests.elsewhere import run
-from tests.snippets import ROOT
+from tests.project import APART, ROOT
 
 
 def test_wheel_holds_the_package_its_licence_and_nothing_else(wheel: Path) -> None:
@@ -88,8 +88,9 @@ def test_types_are_complete(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(packages)  # noqa: S202 (our own)
     # What these are of cannot be installed beside the others, or not with its types:
     # `make test-frameworks test-engines` asks pyright about them.
-    for name in ("celery", "ellar", "esmerald", "ravyn"):
-        (packages / "bgtasks" / f"{name}.py").unlink()
+    for name in APART:
+        module = packages / "bgtasks" / f"{name.removesuffix('-types')}.py"
+        module.unlink(missing_ok=True)
     # For what the package needs; a .pth file there, the editable one, is not read.
     (packages / "outer.pth").write_text(sysconfig.get_path("purelib"))
     # Here pyright does not heed --pythonpath: it asks the first `python` there is.
