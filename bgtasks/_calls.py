@@ -2,48 +2,70 @@
 
 # SPDX-License-Identifier: MIT-0
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from inspect import (
+    CO_ASYNC_GENERATOR,
+    CO_COROUTINE,
+    CO_GENERATOR,
+    CO_ITERABLE_COROUTINE,
     CORO_CREATED,
     getcoroutinestate,
-    isasyncgen,
     isasyncgenfunction,
-    isawaitable,
     iscoroutine,
     iscoroutinefunction,
-    isgenerator,
     isgeneratorfunction,
     signature,
 )
-from types import CodeType, MethodType
+from types import (
+    AsyncGeneratorType,
+    CodeType,
+    GeneratorType,
+    MethodType,
+)
+from typing import TypeGuard
+
+# Flags of a function's code: its call is awaited, its call returns a generator.
+ASYNC = CO_COROUTINE | CO_ITERABLE_COROUTINE  # the second is @types.coroutine
+GENERATOR = CO_GENERATOR | CO_ASYNC_GENERATOR
 
 
-def without_partials(func: object) -> object:
-    while isinstance(func, (partial, staticmethod)):
-        func = func.func if isinstance(func, partial) else func.__func__
+def innermost_function(func: object) -> object:
+    """Return what a ``functools.partial`` or ``staticmethod`` object is for."""
+    # Of its type, here and below: a proxy's __class__ is that of something else.
+    while issubclass(type(func), (partial, staticmethod)):
+        func = getattr(func, "func" if issubclass(type(func), partial) else "__func__")
     return func
 
 
 def is_async_callable(func: object) -> bool:
-    func = without_partials(func)
+    func = innermost_function(func)
     # Of its type: a class with an async __call__ is not async itself.
     call = getattr(type(func), "__call__", None)  # noqa: B004 (not a question)
-    return iscoroutinefunction(func) or iscoroutinefunction(call)
+    return is_async_function(func) or is_async_function(call)
+
+
+def is_async_function(func: object) -> bool:
+    if iscoroutinefunction(func):
+        return True
+    code: object = getattr(func, "__code__", None)
+    return isinstance(code, CodeType) and bool(code.co_flags & CO_ITERABLE_COROUTINE)
 
 
 def qualified_name(func: object) -> str:
     """Return how messages and logs name ``func``: never with an argument's value."""
-    name: object = None
+    target = func
     with suppress(Exception):  # a proxy may stand for nothing any more
-        func = without_partials(func)
-        name = getattr(func, "__qualname__", None)
-    if name is None:
-        func = type(func)
-        name = func.__qualname__
-    module = getattr(func, "__module__", None)
-    return f"{module}.{name}" if module else f"{name}"
+        target = innermost_function(func)
+    for named in (target, type(target)):
+        with suppress(Exception):
+            name: object = getattr(named, "__qualname__", None)
+            if isinstance(name, str):
+                module: object = getattr(named, "__module__", None)
+                return f"{module}.{name}" if isinstance(module, str) else f"{name}"
+    return "a callable that has no name"
 
 
 def check_callable(what: str, func: object, right: str, wrong: str) -> None:
@@ -52,22 +74,24 @@ def check_callable(what: str, func: object, right: str, wrong: str) -> None:
     ``right`` and ``wrong`` are how its user should, and did, write it; ``{}`` in them
     stands for the function's name.
     """
-    target = without_partials(func)
-    # `__call__ = None` is how a class says that its instances are not.
-    if not callable(target) or getattr(type(target), "__call__", None) is None:  # noqa: B004
-        close(func)
+    target = innermost_function(func)
+    # `__call__ = None` is how a class says that its instances are not callable.
+    call = getattr(type(target), "__call__", None)  # noqa: B004
+    if not callable(target) or call is None:
+        close_coroutine(func)
         name = getattr(func, "__name__", "func") if iscoroutine(func) else "func"
         got = "None" if func is None else f"'{type(func).__name__}' object"
         msg = f"{what} must be callable, got {got}: write {right}, not {wrong}"
         raise TypeError(msg.replace("{}", name))
-    for call in (target, getattr(type(target), "__call__", None)):  # noqa: B004
-        if isgeneratorfunction(call) or isasyncgenfunction(call):
-            msg = (
-                f"{what} is the generator function {qualified_name(func)}, and calling "
-                "it would run nothing: write a function that iterates over it, and "
-                f"then {right}"
-            )
-            raise TypeError(msg.replace("{}", "that_function"))
+    if not is_async_callable(target) and any(
+        isgeneratorfunction(each) or isasyncgenfunction(each) for each in (target, call)
+    ):
+        msg = (
+            f"{what} is the generator function {qualified_name(func)}, and calling "
+            "it would run nothing: write a function that iterates over it, and "
+            f"then {right}"
+        )
+        raise TypeError(msg.replace("{}", "that_function"))
 
 
 def check_parameters(what: str, func: Callable[..., object], *names: str) -> None:
@@ -90,30 +114,39 @@ def check_parameters(what: str, func: Callable[..., object], *names: str) -> Non
         raise TypeError(msg) from None
 
 
-def is_unfinished(result: object) -> bool:
-    """Whether a call's work is not done by its having returned ``result``."""
-    return isawaitable(result) or isgenerator(result) or isasyncgen(result)
+def is_awaitable(result: object) -> TypeGuard[Awaitable[object]]:
+    """Whether to await ``result``: as `inspect.isawaitable`, but asked of its type.
+
+    A proxy, whose ``__class__`` is that of something else or raises, is none unless
+    what it stands for is one.
+    """
+    if type(result) is GeneratorType:
+        return bool(result.gi_code.co_flags & CO_ITERABLE_COROUTINE)
+    if getattr(type(result), "__await__", None) is not None:
+        with suppress(Exception):
+            return getattr(result, "__await__", None) is not None
+    return False
 
 
-async def finish(result: object) -> None:
-    if isawaitable(result):
+async def await_or_drop(func: object, result: object) -> None:
+    """Await what ``func`` returned, if that can be awaited."""
+    if is_awaitable(result):
         await result
-    elif isgenerator(result) or isasyncgen(result):
+    else:
+        warn_of_generator(func, result)
+
+
+def warn_of_generator(func: object, result: object) -> None:
+    if issubclass(type(result), (GeneratorType, AsyncGeneratorType)):
         msg = (
-            f"the call returned the generator {result.__qualname__}, which runs "
-            "nothing until it is iterated over: do that in a function, and add it"
+            f"{qualified_name(func)} returned a generator, which is dropped and runs "
+            "nothing: if it has work to do, write a function that iterates over it"
         )
-        raise TypeError(msg)
+        warnings.warn(msg, RuntimeWarning, stacklevel=2)
 
 
-def close(result: object) -> None:
+def close_coroutine(result: object) -> None:
     """Close a coroutine that nobody will await, so that it does not warn."""
-    if iscoroutine(result) and getcoroutinestate(result) == CORO_CREATED:
-        result.close()
-
-
-def add_note(exc: BaseException, note: str) -> None:
-    """Add a note, also to an exception that is frozen or has an add_note of its own."""
-    with suppress(Exception):  # a failure without its note is better than no failure
-        notes = [*getattr(exc, "__notes__", ()), note]
-        BaseException.__setattr__(exc, "__notes__", notes)
+    with suppress(Exception):  # a proxy's __class__ may raise
+        if iscoroutine(result) and getcoroutinestate(result) == CORO_CREATED:
+            result.close()

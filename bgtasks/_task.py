@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: MIT-0
 
 import threading
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from contextvars import copy_context
-from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from types import FunctionType
 from typing import Annotated, Any, ParamSpec
 
@@ -14,18 +15,19 @@ from anyio.lowlevel import RunVar, checkpoint_if_cancelled
 from typing_extensions import Doc
 
 from ._calls import (
-    add_note,
+    ASYNC,
+    GENERATOR,
+    await_or_drop,
     check_callable,
-    close,
-    finish,
+    close_coroutine,
     is_async_callable,
-    is_unfinished,
+    is_awaitable,
     qualified_name,
+    warn_of_generator,
 )
+from ._notes import add_note
 
 P = ParamSpec("P")
-
-GENERATOR = CO_GENERATOR | CO_ASYNC_GENERATOR
 
 
 class BackgroundTask:  # noqa: PLW1641 (its arguments may be unhashable)
@@ -97,15 +99,15 @@ class BackgroundTask:  # noqa: PLW1641 (its arguments may be unhashable)
         # For a function its flags say the same as iscoroutinefunction() ten times
         # faster, unless markcoroutinefunction() has left something in its dictionary.
         if type(func) is FunctionType and not func.__dict__:
-            return bool(func.__code__.co_flags & CO_COROUTINE)
+            return bool(func.__code__.co_flags & ASYNC)
         return is_async_callable(func)
 
     async def __call__(self) -> None:
         """Make the call."""
         if self.is_async:
-            await finish(self.func(*self.args, **self.kwargs))
+            await await_or_drop(self.func, self.func(*self.args, **self.kwargs))
         else:
-            await ThreadHop(iter([self])).run()
+            await ThreadHop([self]).run()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BackgroundTask):
@@ -143,44 +145,62 @@ def current_thread_limiter() -> CapacityLimiter:
 _thread_limiter = RunVar[CapacityLimiter]("background task thread limiter")
 
 
+# To see whether a subclass, or a patch by a tracing library, has another __call__.
+MAKE_CALL = BackgroundTask.__call__
+
+
 def is_plain(task: BackgroundTask) -> bool:
     """Whether a ``ThreadHop`` may make the call; a subclass may have its own way."""
     try:
-        return type(task).__call__ is BackgroundTask.__call__ and not task.is_async
+        return type(task).__call__ is MAKE_CALL and not task.is_async
     except Exception:  # its own failure, when it is its turn
         return False
 
 
+def as_task(item: object) -> BackgroundTask:
+    """Return what stands in a list of tasks as a task; never fail."""
+    if type(item) is BackgroundTask:
+        return item
+    with suppress(Exception):  # an object's __class__ may raise
+        if isinstance(item, BackgroundTask):
+            return item
+    # Appended to the list by hand. What cannot be called fails when it is its turn.
+    func: Any = item
+    task = BackgroundTask.__new__(BackgroundTask)
+    task.func, task.args, task.kwargs = func, (), dict[str, Any]()
+    return task
+
+
 class ThreadHop:
-    """One visit to a worker thread, for consecutive plain calls.
+    """One visit to a worker thread, for consecutive plain calls of a list.
 
     The hop takes a thousand times as long as a call, so the calls share it. It ends
-    with an exception, after a call that returned an awaitable, and before a task that
-    is not a plain call, which is then ``left_over``.
+    with an exception, after a call that returned an awaitable, before a task that is
+    not a plain call, and where the list ends for the moment.
     """
 
-    def __init__(self, tasks: Iterator[BackgroundTask]) -> None:
-        # Shared with the event loop: whoever takes a task either runs it or names it as
-        # not run. Taking all that are left stops the thread after its present call.
-        self.tasks = tasks
-        self.last: BackgroundTask | None = None  # to be started
-        self.left_over: BackgroundTask | None = None
-        self._result: object = None
-        self._exception: BaseException | None = None
+    def __init__(self, tasks: list[BackgroundTask], started: int = 0) -> None:
+        self._tasks = tasks
+        self._started_before = started
+        # Event loop and thread share what follows, and nothing else. Under the lock
+        # either a task is started, or the hop is abandoned and no more are started: so
+        # the tasks from `started` on are those that have not been started.
+        self._lock = threading.Lock()
+        self.started = started  # how many tasks of the list
+        # The last of them; the first of the hop as long as none is. That one is a plain
+        # call: the event loop has looked.
+        self.task = as_task(tasks[started])
         self._abandoned = False
+        self._exception: BaseException | None = None
+        self._result: Awaitable[object] | None = None
 
     async def run(self) -> None:
         try:
-            await to_thread.run_sync(self._call, limiter=current_thread_limiter())
+            await to_thread.run_sync(self._make_calls, limiter=current_thread_limiter())
         except BaseException as exc:
-            # asyncio's own Task.cancel() does not wait for the thread.
-            self._abandoned = True
-            self._clear_up()
-            if self.last is None:
-                if isinstance(exc, Exception):
-                    self.last = next(self.tasks)  # failed: no thread was to be had
-                else:
-                    self.left_over = next(self.tasks, None)
+            self._abandon()
+            if self.started == self._started_before and isinstance(exc, Exception):
+                self.started += 1  # no thread was to be had: the first task's failure
             raise
         if self._exception is not None:
             try:
@@ -188,43 +208,100 @@ class ThreadHop:
             finally:
                 self._exception = None  # no cycle through its traceback
         if self._result is not None:
-            await finish(self._result)
+            await self._result
         # A cancellation had to wait for the thread: it comes before the next task.
         await checkpoint_if_cancelled()
 
-    def _call(self) -> None:
+    def _abandon(self) -> None:
+        """Let the thread start no further task: asyncio's cancel() does not wait."""
+        with self._lock:
+            self._abandoned = True
+            exception, self._exception = self._exception, None
+            result, self._result = self._result, None
+        self._report_unawaited(exception, result)
+
+    def _make_calls(self) -> None:
         # Only when it is needed: a fifth of the time that `import bgtasks` would take.
         from anyio import from_thread  # noqa: PLC0415
 
-        for task in self.tasks:
-            if self.last is not None and not is_plain(task):
-                self.left_over = task
-                return
-            self.last = task
+        tasks, task, started = self._tasks, self.task, self.started
+        while True:
+            self._lock.acquire()
+            try:
+                if self._abandoned:
+                    return
+                self.started = started = started + 1
+                self.task = task
+            finally:
+                self._lock.release()
             try:
                 result = copy_context().run(task.func, *task.args, **task.kwargs)
+                if result is not None:
+                    if is_awaitable(result):
+                        # Not returned: trio refuses a coroutine as a thread's result.
+                        self._hand_over(None, result)
+                        return
+                    warn_of_generator(task.func, result)
             except BaseException as exc:
                 # Not raised: thrown into the waiting coroutine, a GeneratorExit closes
                 # it, and a StopIteration becomes another exception.
-                self._exception = exc
-                if self._abandoned:
-                    self._clear_up()
-                return
-            if result is not None and is_unfinished(result):
-                # Not returned: trio refuses a coroutine as a thread's result.
-                self._result = result
-                if self._abandoned:
-                    self._clear_up()
+                self._hand_over(exc, None)
                 return
             from_thread.check_cancelled()
+            try:
+                task = tasks[started]
+            except IndexError:
+                return  # the event loop looks again: more may be added meanwhile
+            if type(task) is not BackgroundTask:
+                task = as_task(task)
+            if not is_plain(task):
+                return
 
-    def _clear_up(self) -> None:
-        """Deal with the outcome of a call for which nobody waits any more."""
-        close(self._result)
-        exc, self._exception = self._exception, None
-        if exc is not None and self.last is not None:
-            add_note(exc, f"In background task {self.last.name}, after cancellation.")
+    def _hand_over(
+        self, exception: BaseException | None, result: Awaitable[object] | None
+    ) -> None:
+        """Give the event loop the outcome of a call, if it still waits for that."""
+        with self._lock:
+            if not self._abandoned:
+                self._exception, self._result = exception, result
+                return
+        self._report_unawaited(exception, result)
+
+    def _report_unawaited(
+        self, exception: BaseException | None, result: object
+    ) -> None:
+        close_coroutine(result)
+        if exception is not None:
+            name = name_of(self.task)
+            note = f"In background task {name}, after cancellation."
+            add_note(exception, note, run=0)
             thread = threading.current_thread()
             threading.excepthook(
-                threading.ExceptHookArgs((type(exc), exc, exc.__traceback__, thread))
+                threading.ExceptHookArgs(
+                    (type(exception), exception, exception.__traceback__, thread)
+                )
             )
+
+
+def name_of(task: BackgroundTask) -> str:
+    """Return the task's name, whatever a subclass has made of it."""
+    try:
+        return f"{task.name}"
+    except Exception:
+        return qualified_name(task)
+
+
+def name_all(tasks: Iterable[object]) -> str:
+    counts = Counter(name_of(as_task(task)) for task in tasks)
+    return ", ".join(
+        name if count == 1 else f"{name} ({count} times)"
+        for name, count in counts.items()
+    )
+
+
+def note_place(
+    exc: BaseException, task: BackgroundTask, place: int, count: int, run: int
+) -> None:
+    # Somebody may have made the list shorter than the place.
+    where = f"{place} of {count}, " if place <= count else ""
+    add_note(exc, f"At background task {where}{name_of(task)}.", run)

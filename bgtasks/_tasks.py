@@ -2,26 +2,36 @@
 
 # SPDX-License-Identifier: MIT-0
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from inspect import CO_COROUTINE, isawaitable
-from itertools import chain
-from math import inf
-from operator import length_hint
+import sys
+import warnings
+from collections.abc import Awaitable, Callable, Iterable
 from reprlib import recursive_repr
 from types import FunctionType
 from typing import Annotated, Any
 
-from anyio import (
-    create_task_group,
-    current_effective_deadline,
-    get_cancelled_exc_class,
-)
 from anyio.lowlevel import checkpoint_if_cancelled
 from typing_extensions import Doc
 
-from ._calls import add_note, check_callable, check_parameters, close, finish
-from ._task import GENERATOR, BackgroundTask, P, ThreadHop
+from ._calls import (
+    ASYNC,
+    GENERATOR,
+    await_or_drop,
+    check_callable,
+    check_parameters,
+    close_coroutine,
+    is_awaitable,
+)
+from ._group import GroupRun
+from ._notes import add_note, replace_note, run_codes, run_numbers
+from ._task import (
+    MAKE_CALL,
+    BackgroundTask,
+    P,
+    ThreadHop,
+    as_task,
+    name_all,
+    note_place,
+)
 
 
 class BackgroundTasks:
@@ -35,11 +45,15 @@ class BackgroundTasks:
 
     Attributes:
         tasks: The tasks, in the order added. It may be read and changed.
+        as_group: Whether ``await tasks()`` runs the tasks all at once.
 
     Raises:
         TypeError: ``tasks`` is not an iterable of callables, or ``on_error`` or
             ``runner`` is not callable.
     """
+
+    # Whether the tasks are accounted for: a run has begun, or an exception names them.
+    _begun = False
 
     def __init__(
         self,
@@ -52,8 +66,7 @@ class BackgroundTasks:
                 """
             ),
         ] = None,
-        *,
-        as_group: Annotated[
+        as_group: Annotated[  # noqa: FBT002 (by position too, as in Lilya and Esmerald)
             bool,
             Doc(
                 """
@@ -62,6 +75,7 @@ class BackgroundTasks:
                 """
             ),
         ] = False,
+        *,
         on_error: Annotated[
             Callable[[BackgroundTask, Exception], object] | None,
             Doc(
@@ -90,7 +104,7 @@ class BackgroundTasks:
             check_callable("runner", runner, "runner={}", "runner={}(...)")
             check_parameters("runner", runner, "task")
         self.tasks: list[BackgroundTask] = [] if tasks is None else as_tasks(tasks)
-        self._as_group = as_group
+        self.as_group = as_group
         self._on_error = on_error
         self._runner = runner
 
@@ -131,8 +145,8 @@ class BackgroundTasks:
         self.tasks.append(task)
 
     async def __call__(self) -> None:
-        """Run the tasks, as a group if ``as_group`` was given."""
-        if self._as_group:
+        """Run the tasks, as a group if ``as_group`` is true."""
+        if self.as_group:
             await self.run_as_group()
         else:
             await self.run_single()
@@ -146,49 +160,46 @@ class BackgroundTasks:
             Exception: What the first task to fail raised, if there is no ``on_error``,
                 or what ``on_error`` raised. A note names the task and those not run.
         """
-        tasks = iter(self.tasks)
-        task = next(tasks, None)
-        last: BackgroundTask | None = None  # to be started
+        self._begun = True
+        run = next(run_numbers)
+        # Not as in `for task in tasks`: an iterator that has once found the end of the
+        # list stays there, and misses what is added while a thread still works.
+        tasks = self.tasks
+        started = 0  # how many of them; none of the rest has been
         try:
-            while task is not None:
-                last, task = task, None
+            while started < len(tasks):
+                before = started
+                task = tasks[started]
+                if type(task) is not BackgroundTask:
+                    task = as_task(task)
+                started += 1
                 try:
-                    func: Any = last.func
-                    if (
-                        self._runner is not None
-                        or type(last).__call__ is not BackgroundTask.__call__
-                    ):
-                        await self._start(last)
-                    elif type(func) is FunctionType and (
-                        func.__code__.co_flags & CO_COROUTINE
-                    ):
+                    func: Any = task.func
+                    if self._runner is not None or type(task).__call__ is not MAKE_CALL:
+                        await self._start(task)
+                    elif type(func) is FunctionType and func.__code__.co_flags & ASYNC:
                         # As in the next branch, in a third of the time.
-                        await func(*last.args, **last.kwargs)
-                    elif last.is_async:
-                        await last()
+                        await func(*task.args, **task.kwargs)
+                    elif task.is_async:
+                        await task()
                     else:
-                        hop = ThreadHop(chain([last], tasks))
+                        hop = ThreadHop(tasks, before)
                         try:
                             await hop.run()
                         finally:
-                            last, task = hop.last, hop.left_over
+                            started, task = hop.started, hop.task
                 except BaseException as exc:
-                    # Cancelled before the thread began. (pyright overlooks `finally`.)
-                    if last is None:  # pyright: ignore[reportUnnecessaryComparison]
-                        raise
-                    not_started = length_hint(tasks) + (task is not None)
-                    add_note(exc, self._at(len(self.tasks) - not_started, last))
+                    if started == before:
+                        raise  # cancelled before the thread began
+                    note_place(exc, task, started, len(tasks), run)
                     if self._on_error is None or not isinstance(exc, Exception):
                         raise
-                    await finish(self._on_error(last, exc))
+                    await await_or_drop(self._on_error, self._on_error(task, exc))
                     # Nothing starts after a cancellation: it may have come meanwhile.
                     await checkpoint_if_cancelled()
-                if task is None:
-                    task = next(tasks, None)
         except BaseException as exc:
-            not_run = [*([] if task is None else [task]), *tasks]
-            if not_run:
-                add_note(exc, f"Not run: {names(not_run)}.")
+            if not_run := tasks[started:]:
+                add_note(exc, f"Not run: {name_all(not_run)}.", run)
             raise
 
     async def run_as_group(self) -> None:
@@ -201,85 +212,53 @@ class BackgroundTasks:
             ExceptionGroup: Of what tasks raised, if there is no ``on_error``, or of
                 what ``on_error`` raised. A note on each names the task.
         """
-        tasks = self.tasks
-        place = 0  # of the last task to be started
-        running: dict[int, BackgroundTask] = {}
-        failures: list[BaseException] = []
-        cancelled = get_cancelled_exc_class()
-
-        async def run(place: int, task: BackgroundTask) -> None:
-            try:
-                await self._start_in_group(place, task)
-            except Exception as exc:
-                failures.append(exc)
-            except cancelled as exc:
-                if current_effective_deadline() == -inf:
-                    raise
-                # By itself. A task group takes that for its own doing, and is silent.
-                failure = RuntimeError("the background task cancelled itself")
-                failure.__cause__ = exc
-                add_note(failure, self._at(place, task))
-                failures.append(failure)
-            except BaseException as exc:
-                add_note(exc, self._at(place, task))
-                failures.append(exc)
-                group.cancel_scope.cancel()
-            del running[place]
-
-        end: BaseException | None = None
-        try:
-            while place < len(tasks):
-                async with create_task_group() as group:
-                    for task in tasks[place:]:
-                        place += 1
-                        running[place] = task
-                        group.start_soon(run, place, task)
-                if group.cancel_scope.cancel_called:
-                    break
-        except BaseException as exc:
-            end = exc
-        # As in asyncio.TaskGroup, failures come before the cancellation of the group.
-        end = as_one(failures, place) or end
-        if end is not None:
-            if unfinished := [*running.values(), *tasks[place:]]:
-                add_note(end, f"Not finished: {names(unfinished)}.")
-            raise end
-
-    async def _start_in_group(self, place: int, task: BackgroundTask) -> None:
-        try:
-            await self._start(task)
-        except Exception as exc:
-            add_note(exc, self._at(place, task))
-            if self._on_error is None:
-                raise
-            await finish(self._on_error(task, exc))
+        self._begun = True
+        on_error = None if self._on_error is None else self._report
+        await GroupRun(self.tasks, self._start, on_error).run()
 
     async def _start(self, task: BackgroundTask) -> None:
         if self._runner is None:
             await task()
             return
         running = self._runner(task)
-        if not isawaitable(running):
+        if not is_awaitable(running):
             msg = (
                 f"runner must return an awaitable, got {running!r}: "
                 "write it as `async def runner(task)`"
             )
             raise TypeError(msg)
         await running
+        # A runner may have shielded the task from a cancellation.
+        await checkpoint_if_cancelled()
 
-    def _at(self, place: int, task: BackgroundTask) -> str:
-        return f"At background task {place} of {len(self.tasks)}, {task.name}."
+    async def _report(self, task: BackgroundTask, exc: Exception) -> None:
+        if self._on_error is not None:
+            await await_or_drop(self._on_error, self._on_error(task, exc))
+
+    def __del__(self) -> None:
+        """Warn of tasks that no run has ever begun, as of a file never closed."""
+        if not self._begun and not sys.is_finalizing():
+            tasks = getattr(self, "tasks", None)
+            if tasks:
+                msg = (
+                    f"background tasks were never run: {name_all(tasks)}: give their "
+                    "collection to a response, or write `await tasks()`"
+                )
+                warnings.warn(msg, ResourceWarning, stacklevel=1, source=self)
 
     @recursive_repr()
     def __repr__(self) -> str:
-        as_group = ", as_group=True" if self._as_group else ""
+        as_group = ", as_group=True" if self.as_group else ""
         return f"{type(self).__name__}({self.tasks!r}{as_group})"
+
+
+run_codes.add(BackgroundTasks.run_single.__code__)
 
 
 def as_tasks(items: Iterable[Callable[[], object]]) -> list[BackgroundTask]:
     given: object = items
     if isinstance(given, str | bytes) or not hasattr(type(given), "__iter__"):
-        close(given)
+        close_coroutine(given)
         msg = (
             f"tasks must be an iterable of tasks, got '{type(given).__name__}' object: "
             "write BackgroundTasks([task])"
@@ -302,25 +281,13 @@ def as_tasks(items: Iterable[Callable[[], object]]) -> list[BackgroundTask]:
     except TypeError:
         # Not what is only made on the way, perhaps without an end.
         for item in () if iterator is given else iterator:
-            close(item)
+            close_coroutine(item)
         raise
     return tasks
 
 
-def as_one(failures: list[BaseException], count: int) -> BaseException | None:
-    match failures:
-        case []:
-            return None
-        case [failure] if not isinstance(failure, Exception):
-            return failure
-        case _:
-            msg = f"{len(failures)} of {count} background tasks failed"
-            return BaseExceptionGroup(msg, failures)
-
-
-def names(tasks: Sequence[BackgroundTask]) -> str:
-    counts = Counter(task.name for task in tasks)
-    return ", ".join(
-        name if count == 1 else f"{name} ({count} times)"
-        for name, count in counts.items()
-    )
+def note_not_run(exc: BaseException, tasks: BackgroundTasks, why: str) -> None:
+    """Note on an exception that a collection will not be run because of it."""
+    if tasks.tasks:
+        replace_note(exc, f"Not run, {why}: ", f"{name_all(tasks.tasks)}.")
+    vars(tasks)["_begun"] = True  # accounted for; private to type checkers

@@ -13,9 +13,8 @@ from typing import Annotated, Any
 
 from typing_extensions import Doc
 
-from ._calls import add_note
 from ._task import BackgroundTask
-from ._tasks import BackgroundTasks, names
+from ._tasks import BackgroundTasks, note_not_run
 
 __all__ = ["BackgroundTasksMiddleware", "current_tasks"]
 
@@ -86,10 +85,7 @@ class BackgroundTasksMiddleware:
                 if not tasks.tasks:
                     raise
                 if scope["type"] != "websocket" or not is_disconnect(exc):
-                    add_note(
-                        exc,
-                        f"Not run, as the application raised: {names(tasks.tasks)}.",
-                    )
+                    note_not_run(exc, tasks, "as the application raised")
                     raise
                 await tasks()
                 raise

@@ -14,9 +14,8 @@ from fastapi import Depends, WebSocketDisconnect, background
 from fastapi.requests import HTTPConnection
 from typing_extensions import Doc, override
 
-from ._calls import add_note
 from ._task import BackgroundTask
-from ._tasks import names
+from ._tasks import note_not_run
 from .starlette import BackgroundTasks as StarletteTasks
 
 __all__ = ["BackgroundTasks", "background_tasks"]
@@ -117,10 +116,7 @@ def dependency_of(
             yield tasks
         except BaseException as exc:
             if not is_end_of_websocket(connection, exc):
-                if tasks.tasks:
-                    add_note(
-                        exc, f"Not run, as the request failed: {names(tasks.tasks)}."
-                    )
+                note_not_run(exc, tasks, "as the request failed")
                 raise
             await tasks()
             raise

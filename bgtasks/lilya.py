@@ -5,11 +5,7 @@ They are of Lilya's own types as well, so that it takes them as a ``background``
 
 # SPDX-License-Identifier: MIT-0
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Annotated
-
 from lilya import background
-from typing_extensions import Doc
 
 from ._task import BackgroundTask as CoreTask
 from ._tasks import BackgroundTasks as CoreTasks
@@ -39,25 +35,3 @@ class Tasks(CoreTasks, background.Tasks):  # type: ignore[misc]  # ty: ignore[in
         TypeError: ``tasks`` is not an iterable of callables, or ``on_error`` or
             ``runner`` is not callable.
     """
-
-    def __init__(
-        self,
-        tasks: Annotated[
-            Iterable[Callable[[], object]] | None,
-            Doc("What to run first: tasks, or anything callable without arguments."),
-        ] = None,
-        as_group: Annotated[  # noqa: FBT002 (Lilya takes it by position)
-            bool, Doc("Whether the tasks run all at once, not one after another.")
-        ] = False,
-        *,
-        on_error: Annotated[
-            Callable[[CoreTask, Exception], object] | None,
-            Doc("Called with each task that fails and its exception; the run goes on."),
-        ] = None,
-        runner: Annotated[
-            Callable[[CoreTask], Awaitable[object]] | None,
-            Doc("Runs each task, by `await runner(task)` in place of `await task()`."),
-        ] = None,
-    ) -> None:
-        super().__init__(tasks, as_group=as_group, on_error=on_error, runner=runner)
-        self.as_group = as_group

@@ -27,7 +27,8 @@ from anyio.abc import TaskGroup
 from anyio.lowlevel import RunVar
 from typing_extensions import Doc
 
-from ._calls import add_note, check_callable, check_parameters, finish
+from ._calls import await_or_drop, check_callable, check_parameters
+from ._notes import add_note
 from ._task import BackgroundTask
 
 __all__ = ["TaskPool"]
@@ -359,7 +360,8 @@ class OpenPool:
             self._log(handed)
             return
         try:
-            await finish(self._on_error(handed.task, handed.failure))
+            outcome = self._on_error(handed.task, handed.failure)
+            await await_or_drop(self._on_error, outcome)
         except KeyboardInterrupt as exc:
             self._log(handed)
             self._end_by(exc, handed)

@@ -403,11 +403,11 @@ def test_option_that_is_a_generator_function_is_refused(
         BackgroundTasks(**options)
 
 
-def test_options_are_keyword_only() -> None:
+def test_callbacks_are_keyword_only() -> None:
     make: Any = BackgroundTasks
 
     with pytest.raises(TypeError, match="positional"):
-        make([], True)
+        make([], True, print)
 
 
 def test_names_say_the_package_they_come_from() -> None:

@@ -25,6 +25,7 @@ from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from typing_extensions import override
 
 from .subject import BackgroundTask, BackgroundTasks
 
@@ -454,6 +455,7 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.tasks = BackgroundTasks()
+        self.all = [self.tasks]
         self.expected: list[int] = []
         self.ran: list[int] = []
         self.number = 0
@@ -494,10 +496,17 @@ class Life(RuleBasedStateMachine):
         copied = BackgroundTasks(self.tasks.tasks)
         assert copied.tasks == self.tasks.tasks
         self.tasks = copied
+        self.all.append(copied)
 
     @rule()
     def nest(self) -> None:
         self.tasks = BackgroundTasks([self.tasks])
+        self.all.append(self.tasks)
+
+    @override
+    def teardown(self) -> None:
+        for tasks in self.all:
+            tasks.tasks.clear()  # not all have been run: no ResourceWarning
 
     @rule(event_loop=st.sampled_from(EVENT_LOOPS))
     def run_once(self, event_loop: tuple[str, dict[str, Any]]) -> None:

@@ -1,0 +1,128 @@
+"""The run of a collection as a group: its tasks all at once, each to its end."""
+
+# SPDX-License-Identifier: MIT-0
+
+from collections.abc import Awaitable, Callable, Sequence
+from math import inf
+
+from anyio import (
+    CancelScope,
+    create_task_group,
+    current_effective_deadline,
+    get_cancelled_exc_class,
+)
+from anyio.lowlevel import checkpoint_if_cancelled
+
+from ._notes import add_note, run_codes, run_numbers
+from ._task import BackgroundTask, as_task, name_all, note_place
+
+
+class GroupRun:
+    """One run of all tasks in a list at once, and of those added meanwhile after them.
+
+    Args:
+        start: Runs one task.
+        on_error: Gets a task's failure; without it, failures are raised at the end.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[object],
+        start: Callable[[BackgroundTask], Awaitable[None]],
+        on_error: Callable[[BackgroundTask, Exception], Awaitable[None]] | None,
+    ) -> None:
+        self._tasks = tasks
+        self._start = start
+        self._on_error = on_error
+        self._run = next(run_numbers)
+        self._started = 0  # how many of the tasks
+        self._unfinished: dict[int, BackgroundTask] = {}  # of those started, by place
+        self._failures: list[BaseException] = []
+        self._cancellations: dict[int, BaseException] = {}  # by place
+
+    async def run(self) -> None:
+        end: BaseException | None = None
+        try:
+            while self._started < len(self._tasks):
+                await checkpoint_if_cancelled()
+                if not await self._run_round():
+                    break
+        except BaseException as exc:
+            end = exc
+        # As in asyncio.TaskGroup, failures come before the cancellation of the group.
+        end = self._combined_failures() or end
+        if end is None:
+            return
+        not_finished = [*self._unfinished.values(), *self._tasks[self._started :]]
+        if not_finished:
+            add_note(end, f"Not finished: {name_all(not_finished)}.", self._run)
+        try:
+            raise end
+        finally:
+            # No cycle through its traceback, which holds this frame.
+            del end
+            self._failures.clear()
+            self._cancellations.clear()
+
+    async def _run_round(self) -> bool:
+        """Run the tasks not started yet; return whether another round may follow."""
+        async with create_task_group() as group:
+            for item in self._tasks[self._started :]:
+                self._started += 1
+                self._unfinished[self._started] = as_task(item)
+                group.start_soon(self.run_one, self._started, group.cancel_scope)
+        for place, exc in self._cancellations.items():
+            failure = RuntimeError("the background task cancelled itself")
+            failure.__cause__ = exc
+            note_place(
+                failure,
+                self._unfinished.pop(place),
+                place,
+                len(self._tasks),
+                self._run,
+            )
+            self._failures.append(failure)
+        self._cancellations.clear()
+        return not group.cancel_scope.cancel_called
+
+    async def run_one(self, place: int, scope: CancelScope) -> None:
+        task = self._unfinished[place]
+        try:
+            try:
+                await self._start(task)
+            except Exception as exc:
+                self._note_place(exc, task, place)
+                if self._on_error is None:
+                    raise
+                await self._on_error(task, exc)
+        except Exception as exc:
+            self._failures.append(exc)
+        except get_cancelled_exc_class() as exc:
+            if current_effective_deadline() == -inf:
+                raise
+            # asyncio's own cancel(), of this task alone or, when asyncio.run() ends, of
+            # the group too: the end of the round tells. Raised, it would cancel the
+            # others, and the task group would not say why.
+            self._cancellations[place] = exc
+            return
+        except BaseException as exc:
+            self._note_place(exc, task, place)
+            self._failures.append(exc)
+            scope.cancel()
+        del self._unfinished[place]
+
+    def _note_place(self, exc: BaseException, task: BackgroundTask, place: int) -> None:
+        note_place(exc, task, place, len(self._tasks), self._run)
+
+    def _combined_failures(self) -> BaseException | None:
+        match self._failures:
+            case []:
+                return None
+            case [failure] if not isinstance(failure, Exception):
+                return failure
+            case failures:
+                count = f"{len(failures)} of {self._started}"
+                return BaseExceptionGroup(f"{count} background tasks failed", failures)
+
+
+run_codes.add(GroupRun.run_one.__code__)
