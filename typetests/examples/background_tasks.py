@@ -145,9 +145,10 @@ def wrong_runner(runner: Callable[[BackgroundTask], Awaitable[None] | None]) -> 
 
 
 def options_by_name() -> None:
-    """Options have names, so that a call says what it does."""
+    """Options have names; `as_group` may stand second, as in Lilya and Esmerald."""
     BackgroundTasks([clean_up], as_group=True, on_error=log_failure, runner=retry)
-    BackgroundTasks([clean_up], True)  # E: write `as_group=True`
+    BackgroundTasks([clean_up], True)
+    BackgroundTasks([clean_up], True, log_failure)  # E: write `on_error=log_failure`
     BackgroundTasks(on_eror=log_failure)  # E: no such option
 
 
@@ -156,6 +157,13 @@ def the_list(tasks: BackgroundTasks, task: BackgroundTask) -> None:
     assert_type(tasks.tasks, list[BackgroundTask])
     tasks.tasks.append(task)
     tasks.tasks.append(clean_up)  # E: a function, not a task
+
+
+def the_way_to_run(tasks: BackgroundTasks) -> None:
+    """`as_group` is an attribute too, and may be set before a run."""
+    assert_type(tasks.as_group, bool)
+    tasks.as_group = True
+    tasks.as_group = "yes"  # E: not a bool
 
 
 def no_single_call(tasks: BackgroundTasks) -> None:
