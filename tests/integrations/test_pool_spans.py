@@ -45,7 +45,11 @@ async def test_span_in_a_pool_is_that_of_the_task_in_the_trace_of_its_request(
                 await tasks()
 
     finished = spans.get_finished_spans()
-    requests = {s.name: s.context.span_id for s in finished if s.parent is None}
+    requests = {
+        span.name: span.context.span_id
+        for span in finished
+        if span.context is not None and span.parent is None
+    }
     in_pool = [span for span in finished if span.parent is not None]
     assert requests.keys() == {"first", "second"}
     assert {span.parent.span_id for span in in_pool if span.parent} == {
