@@ -34,6 +34,8 @@ class LoggedTask(Task):
     It also awaits the functions that are async, which Celery does not.
     """
 
+    awaits = True  # which celery_runner asks
+
     def __call__(self, *args: object, **kwargs: object) -> None:
         """Run the task."""
         anyio.run(signup.run_logged, BackgroundTask(self.run, *args, **kwargs))

@@ -11,9 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 COMMON = sys.stdlib_module_names | {"anyio", "typing_extensions"}
-# Ellar's responses are Starlette's; FastAPI's classes are subclasses of Starlette's, so
-# ours are, too.
-FURTHER = {"ellar": {"starlette"}, "fastapi": {".starlette"}}
+# Celery's queues and errors are kombu's; Ellar's responses are Starlette's; FastAPI's
+# classes are subclasses of Starlette's, so ours are, too.
+FURTHER = {
+    "celery": {"kombu"},
+    "ellar": {"starlette"},
+    "fastapi": {".starlette"},
+}
 
 
 def forbidden_imports(file: Path) -> list[str]:

@@ -1,16 +1,29 @@
 """The Celery application of the tests: ``make_app``, and ``app`` for the workers."""
 
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
 
+import asyncio
 import os
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
 
 from . import jobs
 
 BROKER = "BGTASKS_TESTS_BROKER"  # its address, in the environment
+
+
+class AwaitingTask(Task):
+    """A task that does what a Celery worker does not, and says so."""
+
+    awaits = True
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        coroutine: Any = self.run(*args, **kwargs)
+        return asyncio.run(coroutine)
 
 
 def options_of(broker: str) -> dict[str, object]:
@@ -53,6 +66,8 @@ def make_app(broker: str) -> Celery:
     task(jobs.print_safely, acks_late=True, reject_on_worker_lost=True)
     task(jobs.print_once)
     task(jobs.send_async)
+    task(jobs.send_awaited, base=AwaitingTask)
+    task(jobs.bridged, name="bridged")
     task(jobs.archive)
     return app
 

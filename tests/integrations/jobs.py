@@ -1,9 +1,12 @@
 """What the tests have done by workers: each call reports itself to the test."""
 
+import asyncio
+import functools
 import json
 import os
 import socket
 from collections.abc import Sequence
+from typing import Any
 
 REPORT_TO = "BGTASKS_TESTS_REPORT_TO"  # the test's address, in the environment
 
@@ -41,6 +44,16 @@ def print_once(page: str) -> None:
 
 async def send_async(to: str, *, subject: str) -> None:
     report("send_async", to, subject=subject)
+
+
+async def send_awaited(to: str, *, subject: str) -> None:
+    report("send_awaited", to, subject=subject)
+
+
+@functools.wraps(send_async)
+def bridged(*args: Any, **kwargs: Any) -> None:
+    """Run an async function, as asgiref's ``async_to_sync`` does."""
+    asyncio.run(send_async(*args, **kwargs))
 
 
 def archive(letter: object) -> None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 
-from taskiq import AsyncBroker, ZeroMQBroker
+from taskiq import AsyncBroker, Context, TaskiqDepends, ZeroMQBroker
 from taskiq_redis import ListQueueBroker, RedisStreamBroker
 
 from .jobs import report
@@ -36,6 +36,11 @@ def archive(letter: object) -> None:
     report("archive")
 
 
+def report_as_task(day: int, context: Context = TaskiqDepends()) -> None:  # noqa: B008
+    """Report under the name of the task as which it runs."""
+    report(context.message.task_name, day)
+
+
 def make_broker(address: str, socket_timeout: float | None = None) -> AsyncBroker:
     kind, _, url = address.partition("+")
     broker: AsyncBroker
@@ -59,6 +64,8 @@ def make_broker(address: str, socket_timeout: float | None = None) -> AsyncBroke
     broker.register_task(count, "count")
     broker.register_task(print_page, "print_page")
     broker.register_task(archive, "archive")
+    broker.register_task(report_as_task, "report.nightly")
+    broker.register_task(report_as_task, "report.urgent")
     return broker
 
 

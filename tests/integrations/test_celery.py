@@ -4,12 +4,15 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownArgumentType=false
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
-import asyncio
 import functools
+import importlib.util
+import inspect
+import json
 import os
 import pickle
 import signal
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -18,14 +21,21 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
+from weakref import proxy
 
 import anyio
+import celery
 import pytest
 from celery import Celery, Task
+from celery.app.amqp import AMQP
+from celery.exceptions import DuplicateTaskNameWarning
 from kombu.exceptions import EncodeError, OperationalError
+from kombu.messaging import Producer
+from typing_extensions import override
 
-from bgtasks import BackgroundTask, BackgroundTasks, current_thread_limiter
-from bgtasks.celery import celery_runner
+from bgtasks import BackgroundTask, BackgroundTasks
+from bgtasks.celery import SendOptions, celery_runner
+from tests.project import ROOT
 
 from . import jobs
 from .celery_app import BROKER, make_app
@@ -33,6 +43,8 @@ from .page import imported
 from .processes import RedisServer, Reports, kill_group, running
 
 pytestmark = pytest.mark.anyio
+
+JOBS: Any = importlib.util.spec_from_file_location("jobs", jobs.__file__)
 
 
 @pytest.fixture
@@ -106,6 +118,12 @@ async def send(app: Celery, func: Callable[..., object], /, *args: object) -> No
 
 def messages(broker: Broker) -> list[str]:
     return [path.name for path in broker.messages.iterdir()]
+
+
+def sent(broker: Broker) -> list[str]:
+    """Return the names of the tasks that were sent, in the order of the alphabet."""
+    found = [json.loads(path.read_text()) for path in broker.messages.iterdir()]
+    return sorted(message["headers"]["task"] for message in found)
 
 
 # Calls arrive
@@ -233,19 +251,17 @@ def silent_broker() -> Iterator[str]:
         yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
 
 
-async def test_slow_broker_is_waited_for_in_a_worker_thread_of_background_tasks(
+async def test_event_loop_goes_on_while_a_slow_broker_is_waited_for(
     silent_broker: str,
 ) -> None:
     app = make_app(silent_broker)
     app.conf.broker_transport_options = {"max_retries": 0, "socket_timeout": 0.6}
     gaps: list[float] = []
-    threads: set[int] = set()
 
     async def tick() -> None:
         while True:
             before = time.monotonic()
             await anyio.sleep(0.01)
-            threads.add(current_thread_limiter().borrowed_tokens)
             gaps.append(time.monotonic() - before)
 
     begin = end = time.monotonic()
@@ -258,7 +274,31 @@ async def test_slow_broker_is_waited_for_in_a_worker_thread_of_background_tasks(
 
     assert end - begin > 0.6
     assert max(gaps) < (end - begin) / 2, "the event loop went on meanwhile"
-    assert threads == {1}
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
+async def test_plain_tasks_run_while_a_broker_keeps_50_sends_waiting(
+    silent_broker: str,
+) -> None:
+    app = make_app(silent_broker)
+    app.conf.broker_transport_options = {"max_retries": 0, "socket_timeout": 3}
+    app.conf.broker_pool_limit = 100
+    ended: list[float] = []
+    send = celery_runner(app, retry_policy={"max_retries": 0})
+
+    async def fail() -> None:
+        with pytest.raises(OperationalError):
+            await send(BackgroundTask(jobs.count, 1))
+        ended.append(time.monotonic())
+
+    async with anyio.create_task_group() as group:
+        for _ in range(50):
+            group.start_soon(fail)
+        await anyio.wait_all_tasks_blocked()
+        await BackgroundTasks([lambda: ended.append(0)])()
+
+    assert ended[0] == 0, "before any of them"
+    assert len(ended) == 51
 
 
 async def test_without_on_error_the_caller_hears_that_the_broker_is_down() -> None:
@@ -382,9 +422,7 @@ UNKNOWN: list[tuple[Callable[..., object], str]] = [
     (nameless, "tests.integrations.test_celery.<lambda>"),
     (make_closure(), "make_closure.<locals>.send_through_server"),
     (Mailer().send, "tests.integrations.test_celery.Mailer.send"),
-    (functools.partial(jobs.count, 1), "tests.integrations.jobs.count"),
     (print, "builtins.print"),
-    (Celery("other", set_as_current=False).task(unknown, shared=False), ".unknown"),
 ]
 
 
@@ -424,23 +462,440 @@ async def test_async_function_is_refused_since_no_worker_would_await_it(
     assert messages(files) == []
 
 
-async def test_async_function_is_sent_if_the_base_class_of_its_task_awaits_it(
-    folder: Path,
+class ContextTask(Task):
+    """As in Flask's documentation."""
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        return self.run(*args, **kwargs)
+
+
+class AsyncTask(Task):
+    name = "a.class"
+
+    @override
+    async def run(self, *args: Any, **kwargs: Any) -> None: ...
+
+
+class AsyncCall(Task):
+    name = "a.class"
+
+    async def __call__(self, to: str) -> None: ...
+
+
+ASYNC: dict[str, Callable[[Any], Any]] = {
+    "context": lambda app: app.task(
+        jobs.send_async, base=ContextTask, name="x", shared=False
+    ),
+    "autoretry": lambda app: app.task(
+        jobs.send_async, autoretry_for=[OSError], name="x"
+    ),
+    "pydantic": lambda app: app.task(
+        jobs.send_async, pydantic=True, name="x", shared=False
+    ),
+    "run": lambda app: app.register_task(AsyncTask()),
+    "call": lambda app: app.register_task(AsyncCall()),
+}
+
+
+@pytest.mark.parametrize("make", ASYNC.values(), ids=ASYNC)
+async def test_async_function_is_refused_in_whatever_it_is_wrapped_by_celery(
+    make: Callable[[Any], Any], app: Celery, files: Broker
 ) -> None:
-    def run_to_its_end(self: Any, *args: Any, **kwargs: Any) -> object:
-        return asyncio.run(self.run(*args, **kwargs))
+    with pytest.raises(TypeError, match=r"^(x|a\.class) is an async function"):
+        await send(app, make(app), "ada")
 
-    base = type("Awaiting", (Task,), {"__call__": run_to_its_end})
-    files = Broker(folder, None)
-    app = make_app(files.address)
-    app.task(jobs.send_async, name="awaited", base=base, shared=False)
-    del app.tasks["tests.integrations.jobs.send_async"]
+    assert messages(files) == []
 
+
+async def test_generator_function_is_refused_since_no_worker_would_iterate_over_it(
+    app: Celery, files: Broker
+) -> None:
+    def pages(book: str) -> Iterator[str]:
+        yield book
+
+    with pytest.raises(TypeError, match=r"^pages is a generator function"):
+        await send(app, app.task(pages, name="pages", shared=False), "a")
+
+    assert messages(files) == []
+
+
+async def test_async_function_is_run_by_a_worker_whose_tasks_say_that_they_await(
+    broker: Broker, app: Celery, worker: Worker, reports: Reports
+) -> None:
     tasks = BackgroundTasks(runner=celery_runner(app))
-    tasks.add_task(jobs.send_async, "ada", subject="Hi")
-    await tasks()
+    tasks.add_task(jobs.send_awaited, "ada", subject="Hi")
 
-    assert len(messages(files)) == 1
+    await tasks()
+    with worker(broker):
+        call = await anyio.to_thread.run_sync(reports.next)
+
+    assert call[:3] == ("send_awaited", ["ada"], {"subject": "Hi"})
+
+
+async def test_plain_function_around_an_async_one_is_run_by_a_worker(
+    broker: Broker, app: Celery, worker: Worker, reports: Reports
+) -> None:
+    registered: dict[str, Any] = app.tasks
+    tasks = BackgroundTasks(runner=celery_runner(app))
+    tasks.add_task(registered["bridged"], "ada", subject="Hi")
+    tasks.add_task(jobs.bridged, "eve", subject="Ho")
+
+    await tasks()
+    with worker(broker):
+        calls = [await anyio.to_thread.run_sync(reports.next) for _ in range(2)]
+
+    assert sorted(call[:3] for call in calls) == [
+        ("send_async", ["ada"], {"subject": "Hi"}),
+        ("send_async", ["eve"], {"subject": "Ho"}),
+    ]
+
+
+# Exactly the task that was asked for
+
+
+def charge(amount: int) -> None: ...
+
+
+def other_charge(amount: int) -> None: ...
+
+
+def dry_run(func: Callable[[int], None]) -> Callable[[int], None]:
+    @functools.wraps(func)
+    def pretend(amount: int) -> None: ...
+
+    return pretend
+
+
+class Charge(Task):
+    name = "charge"
+
+    @override
+    def run(self, *args: Any, **kwargs: Any) -> None: ...
+
+
+async def refused(app: Celery, func: Any, *parts: str) -> None:
+    with pytest.raises(LookupError) as caught:
+        await send(app, func, 1)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+async def test_function_is_sent_and_not_what_was_made_of_it(
+    app: Celery, files: Broker
+) -> None:
+    pretended = dry_run(charge)
+    # The one that wraps it comes first.
+    app.task(pretended, name="charge.dry_run", shared=False)
+    app.task(charge, name="charge", shared=False)
+
+    await send(app, charge, 1)
+    assert sent(files) == ["charge"]
+
+    await send(app, pretended, 1)
+    assert sent(files) == ["charge", "charge.dry_run"]
+
+
+async def test_function_of_which_only_a_wrapper_is_registered_is_refused(
+    app: Celery, files: Broker
+) -> None:
+    app.task(dry_run(charge), name="charge.dry_run", shared=False)
+
+    await refused(app, charge, ".charge, which wraps it, is, as charge.dry_run: add")
+
+    assert sent(files) == []
+
+
+async def test_function_of_several_tasks_is_refused_and_each_task_is_sent(
+    app: Celery, files: Broker
+) -> None:
+    nightly = app.task(charge, name="charge.nightly", shared=False)
+    urgent = app.task(charge, name="charge.urgent", shared=False)
+
+    await refused(app, charge, "charge.nightly and charge.urgent", "app.tasks[")
+    assert sent(files) == []
+
+    await send(app, urgent, 1)
+    assert sent(files) == ["charge.urgent"]
+
+    await send(app, nightly, 1)
+    assert sent(files) == ["charge.nightly", "charge.urgent"]
+
+
+async def test_task_of_two_names_is_one_task(app: Celery, files: Broker) -> None:
+    task: Any = app.task(charge, name="charge", shared=False)
+    app.tasks["alias"] = app.tasks[task.name]
+
+    await send(app, charge, 1)
+
+    assert sent(files) == ["charge"]
+
+
+async def test_task_of_another_application_is_refused_if_this_has_another_function(
+    app: Celery, files: Broker
+) -> None:
+    other = Celery("other", set_as_current=False)
+    theirs = other.task(charge, name="charge", shared=False)
+    app.task(other_charge, name="charge", shared=False)
+
+    await refused(app, theirs, "charge is not registered", "another one of that name")
+
+    assert sent(files) == []
+
+
+async def test_task_that_both_applications_have_is_sent_by_this_one(
+    app: Celery, files: Broker
+) -> None:
+    other = Celery("other", set_as_current=False)
+    theirs = other.task(charge, name="charge", shared=False)
+    app.task(charge, name="charge", shared=False)
+
+    await send(app, theirs, 1)
+
+    assert sent(files) == ["charge"]
+
+
+SCRIPT = """
+import sys
+import anyio
+import celery
+from bgtasks import BackgroundTask
+from bgtasks.celery import celery_runner
+from tests.integrations.celery_app import options_of
+
+@celery.shared_task
+def stamp(letter: int) -> None: ...
+
+app = celery.Celery("shop")
+app.conf.update(options_of(sys.argv[1]))
+send = celery_runner(celery.current_app)  # the one that is current here
+
+async def main() -> None:
+    await send(BackgroundTask(stamp, 1))
+    await send(BackgroundTask(stamp.run, 2))
+
+anyio.run(main)
+"""
+
+
+async def test_shared_task_of_a_script_is_sent_by_the_name_of_the_application(
+    folder: Path, files: Broker
+) -> None:
+    script = folder / "script.py"
+    script.write_text(SCRIPT)
+    path = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    # In the runner's thread another application is current, in which __main__ has
+    # another name.
+    await anyio.run_process([sys.executable, script, files.address], env=path)
+
+    assert sent(files) == ["shop.stamp", "shop.stamp"]
+
+
+@pytest.mark.parametrize("asked", ["proxy", "function"])
+async def test_name_that_two_functions_have_is_refused(
+    asked: str, app: Celery, files: Broker
+) -> None:
+    mine = app.task(charge, name="charge", shared=False)
+    other = app.task(other_charge, name="charge", shared=False)
+    with pytest.warns(DuplicateTaskNameWarning):
+        app.finalize()
+
+    if asked == "proxy":
+        await refused(app, other, "two functions were registered as charge")
+        await refused(app, mine, "two functions were registered as charge")
+    else:
+        await refused(app, charge, "two functions were registered as charge")
+        await refused(app, other_charge, "other_charge is not registered")
+
+    assert sent(files) == []
+
+
+async def test_task_that_another_application_took_over_is_refused(
+    app: Celery, files: Broker
+) -> None:
+    task = Charge()
+    app.register_task(task)
+    await send(app, task, 1)
+    Celery("other", set_as_current=False).register_task(task)
+
+    await refused(app, task, "charge would be sent by the Celery app 'other'")
+
+    assert sent(files) == ["charge"]
+
+
+async def test_task_that_is_registered_or_replaced_later_is_found(
+    app: Celery, files: Broker
+) -> None:
+    runner = celery_runner(app)
+    await runner(BackgroundTask(jobs.count, 1))
+
+    app.task(charge, name="charge", shared=False)
+    await runner(BackgroundTask(charge, 1))
+    app.tasks.unregister("charge")
+    with pytest.raises(LookupError):
+        await runner(BackgroundTask(charge, 1))
+    app.task(other_charge, name="charge", shared=False)
+    await runner(BackgroundTask(other_charge, 1))
+
+    assert sent(files) == ["charge", "charge", "tests.integrations.jobs.count"]
+
+
+async def test_task_made_by_other_means_than_celerys_decorator_is_found(
+    app: Celery, files: Broker
+) -> None:
+    body = staticmethod(charge)
+    made = type("charge", (Task,), {"name": "c", "run": body, "__wrapped__": body})
+    app.register_task(made())
+
+    await send(app, charge, 1)
+
+    assert sent(files) == ["c"]
+
+
+class Later:
+    def charge(self, amount: int) -> None: ...
+
+
+async def test_method_of_the_very_object_that_was_registered_is_sent(
+    app: Celery, files: Broker
+) -> None:
+    later = Later()
+    # Celery's own check of arguments would ask for `self` as well.
+    app.task(later.charge, name="later", typing=False, shared=False)
+
+    await send(app, later.charge, 1)
+    await refused(app, Later().charge, "Later.charge is not registered")
+
+    assert sent(files) == ["later"]
+
+
+def above(task: Callable[..., object]) -> Callable[..., object]:
+    @functools.wraps(task)
+    def wrapper(*args: object) -> object:
+        return task(*args)
+
+    return wrapper
+
+
+LIKE: list[tuple[Callable[[Any], Any], str]] = [
+    (lambda task: task.delay, "is a method of the Celery task charge: write"),
+    (lambda task: task.apply_async, "write add_task(task, ...)"),
+    (above, "what it wraps is, the task charge: no worker would call the wrapper"),
+    (lambda task: above(above(task)), "Write its decorator below @app.task"),
+    (lambda task: functools.partial(task, 1), "a partial of "),
+    (lambda _: functools.partial(charge), "add_task(send_email, ...) with all"),
+    (lambda _: Charge, "is the class of a Celery task: write"),
+    (lambda _: Charge(), "charge is not registered with the Celery app 'tests'"),
+    (lambda task: proxy(task.app.tasks["charge"]), "is not registered with the"),
+]
+
+
+@pytest.mark.parametrize(("make", "part"), LIKE, ids=[part for _, part in LIKE])
+async def test_what_is_only_like_the_task_is_refused_with_the_reason(
+    make: Callable[[Any], Any], part: str, app: Celery, files: Broker
+) -> None:
+    task: Any = app.task(charge, name="charge", shared=False)
+    assert task.name == "charge"  # it is made
+
+    await refused(app, make(task), part)
+
+    assert sent(files) == []
+
+
+async def test_function_to_which_celery_gives_the_task_is_refused_with_the_reason(
+    app: Celery, files: Broker
+) -> None:
+    def stamp(self: Any, letter: int) -> None: ...
+
+    task: Any = app.task(stamp, bind=True, name="stamp", shared=False)
+
+    await refused(app, stamp, "as stamp, with bind=True", "add the task")
+    await refused(app, task.run, "is a method of the Celery task stamp")
+    assert sent(files) == []
+
+
+async def test_function_of_a_script_is_sent_by_the_name_of_the_application(
+    app: Celery, files: Broker
+) -> None:
+    def stamp(letter: int) -> None: ...
+
+    stamp.__module__ = "__main__"
+    app.task(stamp, shared=False)
+
+    await send(app, stamp, 1)
+
+    assert sent(files) == ["tests.stamp"]
+
+
+async def test_functions_of_one_module_under_two_names_are_two_tasks(
+    app: Celery, files: Broker
+) -> None:
+    modules = [importlib.util.module_from_spec(JOBS) for _ in range(2)]
+    for module, name in zip(modules, ["shop.jobs", "jobs"], strict=True):
+        module.__name__ = name
+        exec(inspect.getsource(jobs), vars(module))  # noqa: S102
+        app.task(module.count, shared=False)
+
+    await send(app, modules[1].count, 1)
+    assert sent(files) == ["jobs.count"]
+
+    await send(app, modules[0].count, 1)
+    assert sent(files) == ["jobs.count", "shop.jobs.count"]
+
+
+# The runner
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [({"quue": "mails"}, "quue"), ({"task_id": "1", "args": 1}, "args, task_id")],
+)
+def test_option_that_celery_does_not_have_is_refused_when_the_runner_is_made(
+    options: Any, names: str, files: Broker
+) -> None:
+    with pytest.raises(TypeError) as caught:
+        celery_runner(make_app(files.address), **options)
+
+    message = str(caught.value)
+    assert message.startswith(f"celery_runner() has no option {names}: write one of ")
+    assert " of add_to_parent, argsrepr, compression, " in message
+
+
+def test_options_are_those_of_celery() -> None:
+    named: set[str] = set()
+    for takes in [
+        Task.apply_async,
+        Celery.send_task,
+        AMQP.as_task_v2,
+        AMQP(make_app("redis://")).send_task_message,
+        Producer.publish,
+    ]:
+        named |= {
+            name
+            for name, parameter in inspect.signature(takes).parameters.items()
+            if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+        }
+    named |= {"add_to_parent", "ignore_result"}
+
+    assert SendOptions.__optional_keys__ <= named
+    assert named - SendOptions.__optional_keys__ == {
+        # The call itself, and what belongs to one call alone.
+        *("self", "name", "args", "kwargs", "body", "message", "task_id", "task_type"),
+        *("group_id", "group_index", "chord", "chain", "root_id", "parent_id"),
+        *("retries", "replaced_task_nesting", "callbacks", "errbacks", "origin"),
+        *("route_name", "stamped_headers", "result_cls", "now", "timezone"),
+        # What a connection is made of; one thread uses it at a time.
+        *("producer", "publisher", "connection", "router", "event_dispatcher"),
+        "create_sent_event",
+        # What Celery gives to kombu.
+        *("immediate", "content_type", "content_encoding", "expiration"),
+    }
+
+
+@pytest.mark.parametrize("thing", [None, "redis://", celery, Celery])
+def test_what_is_no_application_is_refused_when_the_runner_is_made(thing: Any) -> None:
+    with pytest.raises(TypeError, match="needs a Celery application, got"):
+        celery_runner(thing)
 
 
 # Arguments
@@ -459,8 +914,10 @@ async def test_error_of_the_serializer_is_noted_with_the_task_but_no_value(
     with pytest.raises(EncodeError, match="Letter is not JSON serializable") as caught:
         await tasks()
 
-    (note,) = caught.value.__notes__
-    assert note == "At background task 1 of 1, tests.integrations.jobs.archive."
+    assert caught.value.__notes__ == [
+        "The argument letter cannot be sent as json.",
+        "At background task 1 of 1, tests.integrations.jobs.archive.",
+    ]
     assert "ada@example.org" not in str(caught.value)
     assert messages(files) == []
 

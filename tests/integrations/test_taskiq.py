@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -362,9 +362,8 @@ nameless: Callable[[str], None] = lambda to: unknown(to)  # noqa: E731 (the case
         (nameless, "tests.integrations.test_taskiq.<lambda>"),
         (make_closure(), "make_closure.<locals>.send_through_server"),
         (Mailer().send, "tests.integrations.test_taskiq.Mailer.send"),
-        (partial(unknown, "ada"), "tests.integrations.test_taskiq.unknown"),
     ],
-    ids=["function", "lambda", "closure", "method", "partial"],
+    ids=["function", "lambda", "closure", "method"],
 )
 async def test_function_that_the_broker_does_not_know_is_refused(
     func: Callable[..., object], name: str, outbox: Outbox
@@ -378,13 +377,186 @@ async def test_function_that_the_broker_does_not_know_is_refused(
     assert outbox.sent == []
 
 
+# Exactly the task that was asked for
+
+
+def report(day: int) -> None: ...
+
+
+def other_report(day: int) -> None: ...
+
+
+def logged(func: Callable[..., object]) -> Callable[..., object]:
+    @wraps(func)
+    def wrapper(*args: object) -> object:
+        return func(*args)
+
+    return wrapper
+
+
+def sent(outbox: Outbox) -> list[tuple[str, dict[str, Any]]]:
+    return [(message.task_name, message.labels) for message in outbox.sent]
+
+
+async def refused(broker: Outbox, func: Any, *parts: str) -> None:
+    before = [*broker.sent]
+    with pytest.raises(LookupError) as caught:
+        await send(broker, func, 1)
+    for part in parts:
+        assert part in str(caught.value)
+    assert broker.sent == before
+
+
+async def test_each_of_several_tasks_of_a_function_is_sent_as_itself(
+    outbox: Outbox,
+) -> None:
+    nightly = outbox.register_task(report, "report.nightly", queue_name="slow")
+    urgent = outbox.register_task(report, "report.urgent", queue_name="fast")
+
+    await send(outbox, urgent, 1)
+    await send(outbox, nightly, 1)
+
+    assert sent(outbox) == [
+        ("report.urgent", {"queue_name": "fast"}),
+        ("report.nightly", {"queue_name": "slow"}),
+    ]
+    await refused(
+        outbox, report, "report.nightly and report.urgent: add the task that is meant"
+    )
+
+
+async def test_worker_runs_the_one_of_several_tasks_that_was_added(
+    redis: RedisServer, worker: Worker, reports: Reports
+) -> None:
+    address = f"list+{redis.url}"
+    async with started(make_broker(address)) as broker:
+        tasks = BackgroundTasks(runner=taskiq_runner(broker))
+        for name in ("report.urgent", "report.nightly", "report.urgent"):
+            task = broker.find_task(name)
+            assert task
+            tasks.add_task(task, 1)
+        await tasks()
+        with worker(address):
+            calls = [await anyio.to_thread.run_sync(reports.next) for _ in range(3)]
+
+    assert sorted(call.name for call in calls) == [
+        "report.nightly",
+        "report.urgent",
+        "report.urgent",
+    ]
+
+
 async def test_task_of_another_broker_is_refused(outbox: Outbox) -> None:
-    def stamp(letter: int) -> None: ...
+    task = Outbox().register_task(report, "report")
+    await refused(outbox, task, "which does not have it: write taskiq_runner() with")
 
-    task = Outbox().register_task(stamp)
+    # Not even if this one has the function, by the same name: its labels may differ.
+    outbox.register_task(report, "report", queue_name="slow")
+    await refused(outbox, task, "which has another one by its name")
 
-    with pytest.raises(LookupError, match="is not registered with the Outbox"):
-        await send(outbox, task, 1)
+
+async def test_task_whose_name_another_function_took_is_refused(outbox: Outbox) -> None:
+    first = outbox.register_task(report, "report")
+    second = outbox.register_task(other_report, "report")
+
+    await refused(outbox, first, "the taskiq task report is not registered")
+    await refused(outbox, report, "is not registered with the Outbox")
+
+    await send(outbox, second, 1)
+    await send(outbox, other_report, 1)
+    assert sent(outbox) == [("report", {})] * 2
+
+
+async def test_shared_task_whose_name_the_broker_has_itself_is_refused(
+    outbox: Outbox,
+) -> None:
+    shared = async_shared_broker.register_task(report, task_name="report")
+    try:
+        await send(outbox, shared, 1)
+        await send(outbox, report, 1)
+        outbox.register_task(other_report, "report")
+
+        await refused(outbox, shared, "has another one by its name")
+        await refused(outbox, report, "is not registered with the Outbox")
+    finally:
+        del async_shared_broker.global_task_registry["report"]
+
+    assert sent(outbox) == [("report", {})] * 2
+
+
+async def test_task_that_is_registered_or_replaced_later_is_found(
+    outbox: Outbox,
+) -> None:
+    runner = taskiq_runner(outbox)
+    outbox.register_task(other_report, "other")
+    await runner(BackgroundTask(other_report, 1))
+
+    outbox.register_task(report, "report")
+    await runner(BackgroundTask(report, 1))
+    del outbox.local_task_registry["report"]
+    with pytest.raises(LookupError):
+        await runner(BackgroundTask(report, 1))
+    outbox.register_task(report, "other")
+    await runner(BackgroundTask(report, 1))
+    with pytest.raises(LookupError):
+        await runner(BackgroundTask(other_report, 1))
+
+    assert [name for name, _ in sent(outbox)] == ["other", "report", "other"]
+
+
+LIKE: list[tuple[Callable[[Any], Any], str]] = [
+    (lambda task: task.kiq, "is a method of the taskiq task report: write"),
+    (logged, "what it wraps is, the task report: no worker would call the wrapper"),
+    (lambda task: partial(task, 1), "a partial of "),
+    (lambda _: partial(report), "add_task(send_email, ...) with all its arguments"),
+    (lambda _: logged(report), "is not registered with the Outbox"),
+]
+
+
+@pytest.mark.parametrize(("make", "part"), LIKE, ids=[part for _, part in LIKE])
+async def test_what_is_only_like_the_task_is_refused_with_the_reason(
+    make: Callable[[Any], Any], part: str, outbox: Outbox
+) -> None:
+    await refused(outbox, make(outbox.register_task(report, "report")), part)
+
+
+async def test_function_of_which_only_a_wrapper_is_registered_is_refused(
+    outbox: Outbox,
+) -> None:
+    outbox.register_task(logged(report), "report.logged")
+
+    await refused(outbox, report, "which wraps it, is, as report.logged: add that")
+
+
+async def test_generator_function_is_refused_since_no_worker_would_iterate_over_it(
+    outbox: Outbox,
+) -> None:
+    def pages(book: str) -> Iterator[str]:
+        yield book
+
+    with pytest.raises(TypeError, match=r"^pages is a generator function"):
+        await send(outbox, outbox.register_task(pages, "pages"), "a")
+
+    assert outbox.sent == []
+
+
+# The runner
+
+
+@pytest.mark.parametrize("value", [["mail"], None, {"a": 1}], ids=type)
+def test_label_that_would_be_sent_as_its_text_is_refused_when_the_runner_is_made(
+    value: Any, outbox: Outbox
+) -> None:
+    with pytest.raises(
+        TypeError, match=r"^the label tags must be a str, an int, a flo"
+    ):
+        taskiq_runner(outbox, tags=value)
+
+
+@pytest.mark.parametrize("thing", [None, "redis://", Outbox])
+def test_what_is_no_broker_is_refused_when_the_runner_is_made(thing: Any) -> None:
+    with pytest.raises(TypeError, match="needs a broker of taskiq, got"):
+        taskiq_runner(thing)
 
 
 # Arguments
@@ -407,7 +579,8 @@ async def test_error_of_the_serializer_is_noted_with_the_task_but_no_value(
     with pytest.raises(SendTaskError) as caught:
         await tasks()
 
-    (note,) = caught.value.__notes__
+    reason, note = caught.value.__notes__
+    assert reason == "The argument letter cannot be sent."
     assert note.startswith("At background task 1 of 1, tests.integrations.test_taskiq.")
     assert "archive" in note
     assert "ada@example.org" not in f"{caught.value} {caught.value.__cause__} {note}"

@@ -28,6 +28,9 @@ def checked(app: Celery) -> None:
 def options(app: Celery) -> None:
     """Options are those of Celery's `apply_async`, each by its name."""
     BackgroundTasks(runner=celery_runner(app, queue="mails", retry=False))
+    BackgroundTasks(runner=celery_runner(app, countdown="5"))  # E: a number
+    # E(not ty, https://github.com/astral-sh/ty/issues/4212): no `quue`
+    BackgroundTasks(runner=celery_runner(app, quue="mails"))
     BackgroundTasks(runner=celery_runner(app, "mails"))  # E: write `queue="mails"`
 
 
