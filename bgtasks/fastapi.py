@@ -77,11 +77,14 @@ class InjectedTasks(StarletteTasks, background.BackgroundTasks):  # type: ignore
     def _join(self, fastapi_tasks: background.BackgroundTasks) -> None:
         """Let FastAPI run these tasks once, with its own ones of the request."""
         self._runs_once = True
-        if self._runner is None:
-            fastapi_tasks.add_task(self)
-        else:  # which may make a span for each task
+        makes_spans = self._runner is not None  # one for each task, perhaps
+        # Not of a class of somebody else's, who has replaced FastAPI's.
+        if makes_spans and type(fastapi_tasks) is background.BackgroundTasks:
             fastapi_tasks.__class__ = UntracedTasks
+        if makes_spans and isinstance(fastapi_tasks, UntracedTasks):
             fastapi_tasks.tasks.append(self)
+        else:
+            fastapi_tasks.add_task(self)
 
 
 class UntracedTasks(background.BackgroundTasks):

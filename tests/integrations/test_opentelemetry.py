@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import anyio
 import fastapi
+import fastapi.dependencies.utils
 import pytest
 from anyio import CancelScope, Event, fail_after
 from fastapi import Depends, FastAPI, WebSocket
@@ -48,6 +49,7 @@ from bgtasks.asgi import BackgroundTasksMiddleware, current_tasks
 from bgtasks.celery import celery_runner
 from bgtasks.fastapi import background_tasks
 from bgtasks.opentelemetry import tracing_runner
+from bgtasks.pool import TaskPool
 
 from . import traced_celery
 from .celery_app import BROKER
@@ -228,6 +230,54 @@ async def test_fastapis_own_tasks_keep_their_spans_and_their_place(
 
     assert ran == ["ours", "theirs"]
     assert len(spans.of_tasks) == 2
+    assert all(is_child(span, spans.of_request) for span in spans.of_tasks)
+
+
+async def test_a_class_that_replaces_fastapis_own_still_runs_the_tasks(
+    spans: Spans, new_app: NewApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    class Replacement(fastapi.BackgroundTasks):
+        @override
+        async def __call__(self) -> None:
+            ran.append("replacement")
+            await super().__call__()
+
+    monkeypatch.setattr(fastapi.dependencies.utils, "BackgroundTasks", Replacement)
+    app = new_app()
+    dependency = Depends(background_tasks(runner=spans.runner))
+
+    @app.get("/")
+    async def endpoint(tasks: Annotated[BackgroundTasks, dependency]) -> None:
+        tasks.add_task(ran.append, "ours")
+
+    await get(app)
+
+    assert ran == ["replacement", "ours"]
+    assert "BackgroundTask append" in [span.name for span in spans.of_tasks]
+
+
+async def test_two_collections_of_a_request_each_have_spans_for_their_tasks(
+    spans: Spans, new_app: NewApp
+) -> None:
+    app = new_app()
+    single = Depends(background_tasks(runner=spans.runner))
+    group = Depends(background_tasks(runner=spans.runner, as_group=True))
+
+    @app.get("/")
+    async def endpoint(
+        one: Annotated[BackgroundTasks, single], all_: Annotated[BackgroundTasks, group]
+    ) -> None:
+        one.add_task(send_email, "ada@example.org")
+        all_.add_task(resize, "portrait.png")
+
+    await get(app)
+
+    assert [span.name for span in spans.of_tasks] == [
+        "BackgroundTask send_email",
+        "BackgroundTask resize",
+    ]
     assert all(is_child(span, spans.of_request) for span in spans.of_tasks)
 
 
@@ -762,6 +812,44 @@ async def test_tracing_runner_itself_given_as_runner_says_what_to_write() -> Non
         TypeError, match=r"write runner=tracing_runner\(\), not runner=tracing_runner"
     ):
         await tasks()
+
+
+async def test_task_of_a_pool_runs_in_a_span_of_the_request_that_is_over(
+    spans: Spans,
+) -> None:
+    request_is_over = Event()
+    pool = TaskPool(runner=spans.runner)
+
+    async def send_email() -> None:
+        await request_is_over.wait()
+
+    async with pool:
+        with spans.tracer.start_as_current_span("request"):
+            await BackgroundTasks([send_email], runner=pool)()
+        request_is_over.set()
+
+    request, task = spans.ended
+    assert request.name == "request"
+    assert is_child(task, request)
+
+
+async def test_span_around_a_pool_is_over_when_the_task_is_handed_over(
+    spans: Spans,
+) -> None:
+    is_over: list[bool] = []
+    has_ended = Event()
+
+    async def send_email() -> None:
+        await has_ended.wait()
+        is_over.append(not trace.get_current_span().is_recording())
+
+    async with TaskPool() as pool:
+        runner = tracing_runner(pool, tracer_provider=spans.provider)
+        await BackgroundTasks([send_email], runner=runner)()
+        has_ended.set()
+
+    assert is_over == [True]
+    assert len(spans.of_tasks) == 1
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
