@@ -49,6 +49,7 @@ def main() -> None:
         for loop in ("asyncio", "uvloop"):
             done(*calls.on_loop(loop, calls.running(libraries, rounds, loop)))
         done(*calls.on_loop("asyncio", calls.options(rounds)))
+        done(*calls.on_loop("asyncio", calls.pooling(rounds)))
         done(calls.memory(libraries), calls.importing(libraries, rounds))
     if given.only in {None, "requests"}:
         few = max(1, rounds // 2)

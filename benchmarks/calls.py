@@ -17,6 +17,7 @@ from typing import Any
 import uvloop
 
 from bgtasks import BackgroundTask, BackgroundTasks
+from bgtasks.pool import TaskPool
 
 from .libraries import Collection, Functions, Library
 from .measures import Row
@@ -119,6 +120,74 @@ async def options(rounds: int) -> list[Row]:
             beside = {"bgtasks": adds(**given), "without": adds()}
             rows.append(await measure(name, beside, functions(kind, 3), rounds))
     return rows
+
+
+async def pooling(rounds: int) -> list[Row]:
+    """Return what a pool costs, beside running the same collection directly."""
+    rows: list[Row] = []
+    async with TaskPool() as pool:
+
+        def add_to_pool(functions: Functions) -> Collection:
+            tasks = BackgroundTasks(runner=pool)
+            for function in functions:
+                tasks.add_task(function, "ada@example.org", subject="Hi")
+
+            async def run() -> None:
+                await tasks()
+                while pool.running:  # noqa: ASYNC110 (it tells nobody that it is idle)
+                    await asyncio.sleep(0)
+
+            return run
+
+        def add(functions: Functions) -> Collection:
+            tasks = BackgroundTasks()
+            for function in functions:
+                tasks.add_task(function, "ada@example.org", subject="Hi")
+            return tasks
+
+        beside: dict[str, Callable[[Functions], Collection]] = {
+            "bgtasks": add_to_pool,
+            "without": add,
+        }
+        for kind, number in (("async", 1), ("async", 100), ("sync", 1)):
+            name = f"run {number} {kind} in a pool, beside without"
+            rows.append(await measure(name, beside, functions(kind, number), rounds))
+    rows.append(await memory_of_a_pool())
+    return rows
+
+
+async def memory_of_a_pool() -> Row:
+    row = Row("bytes for each of 10,000 waiting tasks of a pool", "bytes")
+    end = asyncio.Event()
+
+    def report(task: BackgroundTask, exc: Exception) -> None: ...
+
+    async with TaskPool(limit=1, drain=0, on_error=report) as pool:
+        await pool(end.wait)
+
+        async def keep_in_pool() -> object:
+            for _ in range(10_000):
+                await pool(
+                    BackgroundTask(asynchronous, "ada@example.org", subject="Hi")
+                )
+            return pool
+
+        async def keep_in_collection() -> object:
+            tasks = BackgroundTasks()
+            for _ in range(10_000):
+                tasks.add_task(asynchronous, "ada@example.org", subject="Hi")
+            return tasks
+
+        for name, keep in (("bgtasks", keep_in_pool), ("without", keep_in_collection)):
+            gc.collect()
+            tracemalloc.start()
+            before, _ = tracemalloc.get_traced_memory()
+            kept = await keep()
+            after, _ = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            del kept
+            row.note(name, (after - before) / 10_000)
+    return row
 
 
 async def measure(

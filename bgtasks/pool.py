@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import copy_context
-from inspect import isawaitable
 from math import inf
 from types import TracebackType
 from typing import Annotated, Self
@@ -27,7 +26,12 @@ from anyio.abc import TaskGroup
 from anyio.lowlevel import RunVar
 from typing_extensions import Doc
 
-from ._calls import await_or_drop, check_callable, check_parameters
+from ._calls import (
+    await_or_drop,
+    check_callable,
+    check_parameters,
+    is_awaitable,
+)
 from ._notes import add_note
 from ._task import BackgroundTask
 
@@ -343,7 +347,7 @@ class OpenPool:
             await task()
             return
         running = self._runner(task)
-        if not isawaitable(running):
+        if not is_awaitable(running):
             msg = (
                 f"runner must return an awaitable, got {running!r}: "
                 "write it as `async def runner(task)`"
