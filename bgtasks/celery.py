@@ -26,7 +26,7 @@ from kombu.entity import Exchange, Queue
 from kombu.exceptions import EncodeError
 from typing_extensions import Doc
 
-from ._calls import add_note, is_async_callable, qualified_name, without_partials
+from ._calls import innermost_function, is_async_callable, qualified_name
 from ._engines import identity, refused_by, registered_with, wrapped_by
 from ._task import BackgroundTask
 
@@ -127,7 +127,7 @@ def celery_runner(
         except EncodeError as exc:
             serializer = options.get("serializer") or found.serializer
             for name in not_serializable(task, found, serializer):
-                add_note(exc, f"The argument {name} cannot be sent as {serializer}.")
+                exc.add_note(f"The argument {name} cannot be sent as {serializer}.")
             raise
 
     async def run(task: BackgroundTask) -> None:
@@ -293,7 +293,7 @@ def refuse_if_never_run(task: CeleryTask) -> None:
     body: Any = function_of(task)
     if body is None:
         body = getattr_static(type(task), "run")
-    body = without_partials(body)
+    body = innermost_function(body)
     if is_async_callable(body) or is_async_callable(task):
         msg = (
             f"{task.name} is an async function, which a Celery worker calls but does "

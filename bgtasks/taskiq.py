@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeGuard
 from taskiq import AsyncBroker, AsyncTaskiqDecoratedTask, TaskiqMessage
 from typing_extensions import Doc
 
-from ._calls import add_note, qualified_name
+from ._calls import qualified_name
 from ._engines import refused_by, registered_with, wrapped_by
 from ._task import BackgroundTask
 
@@ -67,7 +67,7 @@ def taskiq_runner(
             await kicker.kiq(*task.args, **task.kwargs)
         except Exception as exc:
             for name in not_serializable(broker, found, task):
-                add_note(exc, f"The argument {name} cannot be sent.")
+                exc.add_note(f"The argument {name} cannot be sent.")
             raise
 
     return run
