@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_origin
 
 from fastapi import Depends, WebSocketDisconnect, background
+from fastapi import __version__ as fastapi_version
 from fastapi.requests import HTTPConnection
 from typing_extensions import Doc, override
 
@@ -19,6 +20,13 @@ from ._tasks import note_not_run
 from .starlette import BackgroundTasks as StarletteTasks
 
 __all__ = ["BackgroundTasks", "background_tasks"]
+
+if tuple(map(int, fastapi_version.split(".")[:2])) < (0, 129):
+    msg = (
+        f"bgtasks.fastapi needs FastAPI 0.129 or newer, got {fastapi_version}: older "
+        "ones do not take Depends for a subclass of their BackgroundTasks"
+    )
+    raise ImportError(msg)
 
 
 class NotInjectable:

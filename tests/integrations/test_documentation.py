@@ -2,13 +2,15 @@
 
 import importlib
 import inspect
-from typing import Annotated, get_args, get_origin, get_type_hints
+import re
+from typing import get_args, get_type_hints
 
 import pytest
 from typing_extensions import Doc
 
 from tests.project import APART
 from tests.public_api import exported
+from tests.snippets import ROOT, snippets
 
 
 def documented_objects() -> list[str]:
@@ -23,8 +25,6 @@ def documented_objects() -> list[str]:
 def test_every_parameter_has_its_documentation_at_run_time(path: str) -> None:
     module, _, name = path.rpartition(".")
     found = getattr(importlib.import_module(module), name)
-    if get_origin(found) is Annotated:
-        found = get_args(found)[0]
     function = found.__init__ if inspect.isclass(found) else found
     assert callable(function)
     hints = get_type_hints(function, include_extras=True)
@@ -39,3 +39,17 @@ def test_every_parameter_has_its_documentation_at_run_time(path: str) -> None:
             )
             assert doc.documentation.strip()
             assert hints[parameter.name] == parameter.annotation
+
+
+def imports_of_the_migration_guide() -> list[str]:
+    return [
+        line[1:]
+        for diff in snippets(ROOT / "docs" / "migration.md", "diff")
+        for line in diff.splitlines()
+        if line[1:].startswith("from ") and not APART & {*re.split(r"[ .]", line)}
+    ]
+
+
+@pytest.mark.parametrize("line", imports_of_the_migration_guide())
+def test_imports_of_the_migration_guide_are_right(line: str) -> None:
+    exec(line)  # noqa: S102 (it is ours)

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import os
 import pickle
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from typing_extensions import Doc, override
 import bgtasks
 import bgtasks.starlette
 from bgtasks.fastapi import BackgroundTasks, InjectedTasks, background_tasks
+from tests.snippets import ROOT
 
 from . import postponed
 from .serving import get
@@ -458,6 +460,29 @@ def test_depends_as_a_default_is_refused_when_the_route_is_added() -> None:
         def endpoint(tasks: BackgroundTasks = Depends()) -> None: ...  # noqa: B008, FAST002
 
 
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+
+def test_a_fastapi_that_is_too_old_is_refused_at_import() -> None:
+    ran = python(
+        "import fastapi\n"
+        "fastapi.__version__ = '0.128.8'\n"
+        "try:\n"
+        "    import bgtasks.fastapi\n"
+        "except ImportError as exc:\n"
+        "    print(exc)"
+    )
+
+    assert "needs FastAPI 0.129 or newer" in ran.stdout, ran.stderr
+
+
 # On a Python whose typing does not believe `__class__`
 
 STRICT = """
@@ -497,8 +522,6 @@ BackgroundTasks().add_task(print)
 
 
 def test_it_is_an_annotated_alias_where_typing_asks_for_one() -> None:
-    ran = subprocess.run(
-        [sys.executable, "-c", STRICT], capture_output=True, text=True, check=False
-    )
+    ran = python(STRICT)
 
     assert ran.stdout.splitlines() == ["ran", "bgtasks.fastapi", "True"], ran.stderr
