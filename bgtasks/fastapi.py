@@ -57,10 +57,10 @@ class InjectedTasks(StarletteTasks, background.BackgroundTasks):  # type: ignore
                 "`Depends(background_tasks(on_error=...))`"
             ),
         ] = None,
-        *,
-        as_group: Annotated[
+        as_group: Annotated[  # noqa: FBT002 (as in the core)
             bool, Doc("Whether the tasks run all at once, not one after another.")
         ] = False,
+        *,
         on_error: Annotated[
             Callable[[BackgroundTask, Exception], object] | None,
             Doc("Called with each task that fails and its exception; the run goes on."),

@@ -46,7 +46,7 @@ def imports_of_the_migration_guide() -> list[str]:
         line[1:]
         for diff in snippets(ROOT / "docs" / "migration.md", "diff")
         for line in diff.splitlines()
-        if line[1:].startswith("from ") and not APART & {*re.split(r"[ .]", line)}
+        if line[1:].startswith("from ") and not {*APART} & {*re.split(r"[ .]", line)}
     ]
 
 
