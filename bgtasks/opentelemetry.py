@@ -7,15 +7,14 @@ Needs opentelemetry-api alone. Where no SDK is installed or set up, nothing is r
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from inspect import isawaitable
 from typing import Annotated
 
 from opentelemetry import context, trace
 from typing_extensions import Doc
 
 from . import __version__
-from ._calls import check_callable, check_parameters
-from ._task import BackgroundTask
+from ._calls import check_callable, check_parameters, is_awaitable
+from ._task import BackgroundTask, name_of
 
 __all__ = ["tracing_runner"]
 
@@ -63,7 +62,7 @@ def tracing_runner(
     async def run(task: BackgroundTask) -> None:
         span = tracer.start_span(
             span_name(task.func),
-            attributes={"code.function.name": task.name},  # samplers may ask for it
+            attributes={"code.function.name": name_of(task)},  # samplers may ask for it
         )
         token = context.attach(trace.set_span_in_context(span))
         try:
@@ -101,7 +100,7 @@ def started(
     runner: Callable[[BackgroundTask], Awaitable[object]], task: BackgroundTask, /
 ) -> Awaitable[object]:
     running = runner(task)
-    if not isawaitable(running):
+    if not is_awaitable(running):
         msg = (
             f"runner must return an awaitable, got '{type(running).__name__}' object: "
             "write it as `async def runner(task)`"

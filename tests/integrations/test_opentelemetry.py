@@ -44,6 +44,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from typing_extensions import override
 
+import bgtasks
 from bgtasks import BackgroundTask, BackgroundTasks, starlette
 from bgtasks.asgi import BackgroundTasksMiddleware, current_tasks
 from bgtasks.celery import celery_runner
@@ -464,6 +465,20 @@ async def test_span_says_who_made_it(spans: Spans) -> None:
     (span,) = spans.ended
     assert span.instrumentation_scope is not None
     assert span.instrumentation_scope.name == "bgtasks.opentelemetry"
+    assert span.instrumentation_scope.version == bgtasks.__version__
+
+
+async def test_task_whose_name_cannot_be_read_has_a_span(spans: Spans) -> None:
+    class Nameless(BackgroundTask):
+        @property
+        @override
+        def name(self) -> str:
+            raise RuntimeError
+
+    await BackgroundTasks([Nameless(resize, "portrait.png")], runner=spans.runner)()
+
+    (span,) = spans.of_tasks
+    assert span.name == "BackgroundTask resize"
 
 
 async def test_failure_is_recorded_once_and_raised_unchanged(spans: Spans) -> None:
