@@ -3,6 +3,9 @@
 ``pytest typetests -k "add_task and wrong_type and mypy"`` runs some of it.
 """
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from .harness import messages
@@ -24,8 +27,18 @@ EACH_CHECKER = pytest.mark.parametrize("checker", CHECKERS)
 
 
 @pytest.fixture(scope="session")
-def reports() -> Reports:
-    return ask_checkers([file.path for file in FILES])
+def reports(request: pytest.FixtureRequest) -> Reports:
+    """What is said of the files that are tested, by the checkers that are asked."""
+    chosen: list[dict[str, Any]] = [
+        item.callspec.params
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and "reports" in item.fixturenames
+    ]
+    files: set[Path] = {each["file"].path for each in chosen}
+    checkers: set[str] = {each["checker"] for each in chosen if "checker" in each}
+    if any("checker" not in each for each in chosen):
+        checkers.update(messages.SHOWN)
+    return ask_checkers(sorted(files), sorted(checkers))
 
 
 @EACH_CHECKER

@@ -70,13 +70,17 @@ def write(*, only_new: bool = False) -> None:
     """
     files, written = all_examples(), read()
     if only_new and not any(new_examples(file, written) for file in files):
-        return
+        return  # it is as it was, though perhaps of other versions
     messages = {
         file.path.stem: written[file.path.stem]
         for file in files
         if file.path.stem in written
     }
-    here = [file for file in files if can_be_checked(file)]
+    here = [
+        file
+        for file in files
+        if can_be_checked(file) and (not only_new or new_examples(file, written))
+    ]
     reports = ask_checkers([file.path for file in here], SHOWN)
     for file in here:
         kept: Messages = messages.get(file.path.stem, {}) if only_new else {}
