@@ -136,6 +136,9 @@ soak: $(READY) ## Look longer for what breaks it: a few minutes, other cases eac
 	$(BIN)/python -X dev -m pytest --hypothesis-profile=soak --durations=10 \
 		tests/test_properties.py tests/test_refusals.py tests/test_load.py tests/test_faults.py
 
+interleavings: $(READY) ## Stop event loop and worker thread at every two lines: some minutes
+	$(BIN)/python -m tests.test_interleavings
+
 # What is generated and committed
 
 messages: $(READY) $(APART_FRAMEWORKS:%=.envs/%/ready) ## Write the checkers' messages beside the typetests anew

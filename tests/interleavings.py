@@ -171,9 +171,9 @@ class Schedule:
                     self._main,
                     scenario,
                     backend=backend,
-                    backend_options={"instruments": [TrioIsIdle(self)]}
-                    if backend == "trio"
-                    else {"loop_factory": self._event_loop},
+                    backend_options={"loop_factory": self._event_loop}
+                    if backend == "asyncio"
+                    else None,
                 )
             except BaseException as exc:
                 self._fail(exc)
@@ -198,6 +198,7 @@ class Schedule:
             self._post = asyncio.get_running_loop().call_soon_threadsafe
         except RuntimeError:
             self._post = trio.lowlevel.current_trio_token().run_sync_soon
+            trio.lowlevel.add_instrument(TrioIsIdle(self))
         self._actors.append(self._loop)
         self._begin(self._loop)
         try:
@@ -353,7 +354,7 @@ class Schedule:
         self.decisions.append(
             Decision(where, len(options), choice, going_on, preemptions)
         )
-        if going_on != choice:
+        if going_on != choice and options[choice].endswith("goes on"):
             self.switches.append(f"{where}: {options[choice]}")
         return choice
 
@@ -391,6 +392,7 @@ class Schedule:
             choice -= len(options) - len(calls)
             if choice < 0:
                 break
+            self.switches.append(f"loop at its next round: {calls[choice]} is posted")
             self._outside.remove(calls[choice])
             self._post(calls[choice])
             self._posted = True

@@ -1,15 +1,369 @@
-"""The explorer finds what it must, and finds nothing where there is nothing."""
+"""Each task has been started, or is named as not run: once, in order, always.
 
+`make interleavings` stops threads twice in a run and not only once, and prints how many
+schedules each scenario has.
+"""
+
+import asyncio
+import inspect
+import os
+import re
+import shutil
 import sys
+import threading
+from collections.abc import Callable, Coroutine, Generator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import anyio
 import anyio.to_thread
 import pytest
 
-from .interleavings import Scenario, Schedule, explore
+from .interleavings import PACKAGE, Scenario, Schedule, explore
+from .subject import subject
+
+Kind: TypeAlias = Literal[
+    "plain", "async", "fails", "returns", "adds", "posts", "async adds"
+]
+
+
+@dataclass
+class Case:
+    """Tasks, and what else happens at any moment of their run."""
+
+    kinds: list[Kind]
+    cancel: Literal["task", "scope"] | None = None
+    adds: int = 0
+    on_error: bool = False
+    runs: int = 1
+    as_group: bool = False
+    backends: tuple[str, ...] = ("asyncio",)
+
+
+BOTH = ("asyncio", "trio")
+CASES = {
+    "one plain function, and one more is added": Case(["plain"], adds=1, backends=BOTH),
+    "two, and two more are added": Case(["plain", "plain"], adds=2),
+    "plain, async, and one more is added": Case(["plain", "async"], adds=1),
+    "added by the thread": Case(["plain", "adds"], backends=BOTH),
+    "added by the thread, cancelled": Case(["adds", "plain"], "task"),
+    "added by a callback of the thread's": Case(["posts"], backends=BOTH),
+    "added by a callback, cancelled": Case(["posts", "plain"], "task"),
+    "added by an async task": Case(["plain", "async adds"], "task"),
+    "one plain function, cancelled": Case(["plain"], "task"),
+    "two plain functions, cancelled": Case(["plain"] * 2, "task"),
+    "three plain functions, cancelled": Case(["plain"] * 3, "task"),
+    "plain, async, plain, cancelled": Case(["plain", "async", "plain"], "task"),
+    "added to and cancelled": Case(["plain", "plain"], "task", adds=1),
+    "a failure": Case(["fails", "plain"], adds=1, backends=BOTH),
+    "a failure, cancelled": Case(["plain", "fails", "plain"], "task"),
+    "a reported failure": Case(["fails"], adds=1, on_error=True, backends=BOTH),
+    "a reported failure, cancelled": Case(["fails", "plain"], "task", on_error=True),
+    "a returned awaitable": Case(["returns"], adds=1, backends=BOTH),
+    "a returned awaitable, cancelled": Case(["returns", "plain"], "task"),
+    "a returned awaitable in a cancelled scope": Case(
+        ["returns", "plain"], "scope", backends=BOTH
+    ),
+    "plain functions in a cancelled scope": Case(
+        ["plain", "plain"], "scope", adds=1, backends=BOTH
+    ),
+    "plain, async, plain in a cancelled scope": Case(
+        ["plain", "async", "plain"], "scope", backends=BOTH
+    ),
+    "a group": Case(["plain", "async"], adds=1, as_group=True, backends=BOTH),
+    "a group, cancelled": Case(["plain", "plain"], "task", as_group=True),
+    "a group in a cancelled scope": Case(
+        ["plain", "adds"], "scope", as_group=True, backends=BOTH
+    ),
+    "two runs at once": Case(["plain", "async"], runs=2),
+    "two runs at once, one is cancelled": Case(["plain"], "task", runs=2),
+}
+
+
+class Failure(Exception):
+    pass
+
+
+# What happened
+
+
+run_number = ContextVar[int]("run_number")
+
+
+@dataclass
+class Run:
+    """What has become of the tasks, as one run tells it."""
+
+    started: list[int] = field(default_factory=list[int])
+    notes: list[str] = field(default_factory=list[str])
+    raised: type[BaseException] | None = None
+    is_cancelled: bool = False
+    count: int | None = None  # of the tasks, when it was over
+
+
+@dataclass
+class World:
+    case: Case
+    schedule: Schedule
+    package: Any
+    runs: list[Run] = field(default_factory=list[Run])
+    added: int = 0
+    # Added by a thread for which nobody waits any more: they may come too late.
+    late: set[int] = field(default_factory=set[int])
+    coroutines: list[Coroutine[Any, Any, None]] = field(
+        default_factory=list[Coroutine[Any, Any, None]]
+    )
+    failures: list[str] = field(default_factory=list[str])
+
+    def __post_init__(self) -> None:
+        on_error = self.report if self.case.on_error else None
+        self.tasks = self.package.BackgroundTasks(
+            None, self.case.as_group, on_error=on_error
+        )
+        for kind in self.case.kinds:
+            self.add(kind)
+
+    def report(self, task: object, exc: Exception) -> None:
+        self.failures.append("on_error")
+
+    def add(self, kind: Kind = "plain") -> int:
+        number, self.added = self.added, self.added + 1
+        function: Any = self.function(kind, number)
+        function.__qualname__ = f"task_{number}"
+        self.tasks.add_task(function)
+        return number
+
+    def function(self, kind: Kind, number: int) -> Callable[[], object]:
+        async def asynchronous() -> None:
+            self.start(number)
+            if kind == "async adds":
+                self.add()
+
+        async def finish() -> None: ...
+
+        def plain() -> object:
+            run = self.start(number)
+            self.schedule.point()
+            match kind:
+                case "fails":
+                    raise Failure
+                case "returns":
+                    self.coroutines.append(finish())
+                    return self.coroutines[-1]
+                case "adds":
+                    number_added = self.add()
+                    if run.is_cancelled:
+                        self.late.add(number_added)
+                case "posts":
+                    self.schedule.post(self.add_unless_over)
+                case _:
+                    pass
+            return None
+
+        return asynchronous if "async" in kind else plain
+
+    def start(self, number: int) -> Run:
+        run = self.runs[run_number.get()]
+        run.started.append(number)
+        return run
+
+    def add_unless_over(self) -> None:
+        if any(run.count is None for run in self.runs):
+            self.add()
+
+    async def run(self) -> None:
+        run_number.set(len(self.runs))
+        run = Run()
+        self.runs.append(run)
+        try:
+            await self.tasks()
+        except BaseException as exc:
+            run.raised = type(exc)
+            run.notes += getattr(exc, "__notes__", [])
+            if isinstance(exc, Failure):
+                self.failures.append("raised")
+            else:
+                raise
+        finally:
+            run.count = len(self.tasks.tasks)
+
+    async def happen(self) -> None:
+        for _ in range(self.case.adds):
+            self.schedule.outside(self.add_unless_over)
+        if self.case.cancel == "scope":
+            with anyio.CancelScope() as scope:
+                self.schedule.outside(scope.cancel)
+                await self.run()
+        elif self.case.cancel == "task" or self.case.runs > 1:
+            tasks = [asyncio.ensure_future(self.run()) for _ in range(self.case.runs)]
+
+            def cancel() -> None:
+                if self.runs and self.runs[0].count is None:
+                    self.runs[0].is_cancelled = tasks[0].cancel()
+
+            if self.case.cancel:
+                self.schedule.outside(cancel)
+            await asyncio.wait(tasks)
+            for task in tasks:
+                if not task.cancelled():
+                    task.result()
+        else:
+            await self.run()
+        await self.schedule.finish()
+
+    def judge(self) -> None:
+        for run in self.runs:
+            assert run.count is not None
+            if self.case.as_group:
+                unfinished = numbers_in(run.notes, "Not finished: ")
+                assert len(run.started) == len({*run.started}), f"ran twice: {run}"
+                told = {*run.started, *unfinished}
+            else:
+                named = numbers_in(run.notes, "Not run: ")
+                where = numbers_in(run.notes, "At background task ")
+                in_order = [*run.started, *named]
+                told = {*in_order}
+                assert in_order == sorted(in_order), f"not in order: {run}"
+                assert len(in_order) == len(told), f"told twice: {run}"
+                assert not where or where == run.started[-1:], f"not there: {run}"
+            lost = {*range(run.count)} - told
+            assert lost <= self.late, f"lost {lost}: {run}"
+        for coroutine in self.coroutines:
+            assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
+        failed = sum(
+            self.case.kinds[number] == "fails"
+            for run in self.runs
+            for number in run.started
+            if number < len(self.case.kinds)
+        )
+        assert len(self.failures) == failed, f"a failure is lost: {self.failures}"
+
+
+def numbers_in(notes: list[str], beginning: str) -> list[int]:
+    of_this_kind = [note for note in notes if note.startswith(beginning)]
+    assert len(of_this_kind) <= 1, notes
+    return [int(number) for number in re.findall(r"task_(\d+)", "".join(of_this_kind))]
+
+
+def scenario(case: Case, package: Any = subject) -> Scenario:
+    async def happen(schedule: Schedule) -> None:
+        world = World(case, schedule, package)
+        with failures_of_threads(world):
+            await world.happen()
+        world.judge()
+
+    return happen
+
+
+@contextmanager
+def failures_of_threads(world: World) -> Generator[None]:
+    before = threading.excepthook
+    threading.excepthook = lambda _: world.failures.append("thread")
+    try:
+        yield
+    finally:
+        threading.excepthook = before
+
+
+# The core
+
+PREEMPTIONS = 0 if "BGTASKS_ELSEWHERE" in os.environ else 1
+ALL = [(name, backend) for name in CASES for backend in CASES[name].backends]
+
+
+@pytest.mark.parametrize(("name", "backend"), ALL)
+def test_every_task_is_started_or_named_wherever_a_thread_is_stopped(
+    name: str, backend: str
+) -> None:
+    case = CASES[name]
+    is_long = case.runs > 1 or case.as_group or (case.adds and case.cancel)
+    preemptions = 0 if is_long else PREEMPTIONS
+    explore(scenario(case), backend=backend, preemptions=preemptions)
+
+
+# Mistakes of version 0.1: the case that finds each, and how it is put back.
+MISTAKEN = r"^(lost|told twice|not in order|not there)"
+MISTAKES: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
+    "the end that the thread has seen is the end of the run": (
+        "added by a callback of the thread's",
+        [
+            (
+                "_task.py",
+                "                return  # the event loop looks again",
+                """\
+                self.is_over = True
+                return  # the event loop looks again""",
+            ),
+            (
+                "_tasks.py",
+                "                            started, task = hop.started, hop.task\n",
+                """\
+                            started, task = hop.started, hop.task
+                        if hasattr(hop, "is_over"):
+                            break
+""",
+            ),
+        ],
+    ),
+    "thread and event loop take tasks without a lock": (
+        "two plain functions, cancelled",
+        [
+            ("_task.py", "            self._lock.acquire()\n", ""),
+            (
+                "_task.py",
+                "                self._lock.release()\n",
+                "                pass\n",
+            ),
+        ],
+    ),
+    "a task is taken before the thread has seen whether it is a plain call": (
+        "plain, async, plain, cancelled",
+        [
+            (
+                "_task.py",
+                "            if not is_plain(task):\n",
+                """\
+            self.started = started + 1
+            if not is_plain(task):
+                self.started = started
+""",
+            ),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistake_is_found_when_it_is_put_back(
+    mistake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, changes = MISTAKES[mistake]
+    folder = tmp_path / "mistaken_bgtasks"
+    folder.mkdir()
+    for file in PACKAGE.glob("_*.py"):
+        shutil.copy(file, folder)
+    for name_of_file, right, wrong in changes:
+        code = (folder / name_of_file).read_text("utf-8")
+        assert code.count(right) == 1, f"{name_of_file} has changed: put it back anew"
+        (folder / name_of_file).write_text(code.replace(right, wrong), "utf-8")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    try:
+        mistaken = scenario(CASES[name], import_module(folder.name))
+
+        with pytest.raises(AssertionError, match=MISTAKEN):
+            explore(mistaken, preemptions=1, folder=folder)
+    finally:
+        for module in [key for key in sys.modules if key.startswith(folder.name)]:
+            del sys.modules[module]
+
+
+# The explorer
+
 
 COUNTER = """
 import threading
@@ -100,3 +454,26 @@ def test_run_that_does_not_end_fails(
 
     with pytest.raises(TimeoutError, match="does not end"):
         explore(wait, folder=package)
+
+
+# make interleavings
+
+
+def count(case: tuple[str, str], preemptions: int = 2) -> int:
+    name, backend = case
+    return explore(scenario(CASES[name]), backend=backend, preemptions=preemptions)
+
+
+def main() -> None:
+    total = 0
+    with ProcessPoolExecutor() as processes:
+        for (name, backend), schedules in zip(
+            ALL, processes.map(count, ALL), strict=True
+        ):
+            total += schedules
+            print(f"{schedules:8,}  {name} ({backend})", flush=True)  # noqa: T201
+    print(f"{total:8,}  schedules: every task started or named, once, in order")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
