@@ -57,6 +57,7 @@ from .subject import subject
 
 PACKAGE = Path(subject.__file__ or "").parent
 PATIENCE = 20  # seconds until what does not end has failed; nothing ever waits so long
+IMPATIENCE = 30  # rounds of the event loop without a sleep, until others must go on
 
 Scenario: TypeAlias = Callable[["Schedule"], Awaitable[None]]
 Trace: TypeAlias = Callable[[FrameType, str, Any], Any]
@@ -122,6 +123,8 @@ class Schedule:
         self._loop = Actor("loop")
         self._posted = False
         self._is_asleep = False
+        self._rounds = 0
+        self._moves = 0
         self._post: Callable[..., object] = no_event_loop
         self._arrived = threading.Condition()
         self._expected = 0
@@ -317,6 +320,7 @@ class Schedule:
         return at_call
 
     def _switch(self, actor: Actor, where: str) -> None:
+        self._moves += actor is not self._loop
         chosen = self._choose(actor, where)
         if chosen is not actor:
             chosen.turn.release()
@@ -370,6 +374,10 @@ class Schedule:
 
     def goes_round(self, *, sleeps: bool) -> None:
         """Let others go on between two rounds of the event loop, until it is woken."""
+        self._rounds = 0 if sleeps else self._rounds + 1
+        if self._rounds > IMPATIENCE:  # anyio may go round until a thread is done
+            self._rounds, before = 0, self._moves
+            self.wait_for(lambda: self._moves != before, "one round of too many")
         self._is_asleep = sleeps and not self._posted
         if not self.wait_for(
             lambda: not sleeps or self._posted or bool(self._outside), "its next round"
