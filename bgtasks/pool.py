@@ -321,7 +321,8 @@ class OpenPool:
     async def _run(self, handed: HandedOver) -> None:
         # Nothing may be raised: the group would cancel all other tasks.
         try:
-            await self._call(handed.task)
+            if handed.failure is None:  # else it was cut off before it began
+                await self._call(handed.task)
         except KeyboardInterrupt as exc:
             self._end_by(exc, handed)
         except GeneratorExit as exc:
