@@ -154,15 +154,15 @@ async def test_each_task_ends_or_is_reported_whenever_the_pool_is_cancelled(
 class Order(Random):
     """In the place of trio's random numbers: shuffles as it is told to."""
 
-    def __init__(self, choices: list[int]) -> None:
+    def __init__(self, chosen: list[int]) -> None:
         super().__init__(0)
-        self.choices = choices
+        self.chosen = chosen
         self.options: list[int] = []
 
     @override
     def shuffle(self, x: Any) -> None:
         place = len(self.options)
-        choice = self.choices[place] if place < len(self.choices) else 0
+        choice = self.chosen[place] if place < len(self.chosen) else 0
         self.options.append(factorial(len(x)))
         x[:] = next(islice(permutations(x), choice, None))
 
