@@ -18,7 +18,7 @@ run_codes: set[CodeType] = set()
 
 
 class Note(str):
-    """A note by this library, and the number of the run that it is about."""
+    """A note by this library, and the number of the run that it is about, or 0."""
 
     __slots__ = ("run",)
     run: int
@@ -33,7 +33,7 @@ class Note(str):
         return str, (str(self),)  # who unpickles it need not have this library
 
 
-def add_note(exc: BaseException, text: str, run: int = 0) -> None:
+def add_note(exc: BaseException, text: str, run: int) -> None:
     """Add a note about a run, and remove those about runs that are not inside of it.
 
     Many runs may raise one exception object, for example that of a failed future that
@@ -44,12 +44,12 @@ def add_note(exc: BaseException, text: str, run: int = 0) -> None:
         _set_note(
             exc,
             Note(text, run),
-            lambda note: note.run == run or (inside and note.run > run),
+            lambda note: note.run in {0, run} or (inside and note.run > run),
         )
 
 
 def replace_note(exc: BaseException, start: str, text: str) -> None:
-    """Add a note, in place of those of ours that have the same start."""
+    """Add a note that is not about a run, in place of others with the same start."""
     with suppress(Exception):
         _set_note(exc, Note(start + text), lambda note: not note.startswith(start))
 

@@ -25,7 +25,7 @@ from ._calls import (
     qualified_name,
     warn_of_generator,
 )
-from ._notes import add_note
+from ._notes import add_note, replace_note
 
 P = ParamSpec("P")
 
@@ -273,8 +273,9 @@ class ThreadHop:
         close_coroutine(result)
         if exception is not None:
             name = name_of(self.task)
-            note = f"In background task {name}, after cancellation."
-            add_note(exception, note, run=0)
+            replace_note(
+                exception, "In background task ", f"{name}, after cancellation."
+            )
             thread = threading.current_thread()
             threading.excepthook(
                 threading.ExceptHookArgs(

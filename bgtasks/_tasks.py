@@ -167,6 +167,8 @@ class BackgroundTasks:
         tasks = self.tasks
         started = 0  # how many of them; none of the rest has been
         try:
+            if self._runner is not None:  # it may shield the first task
+                await checkpoint_if_cancelled()
             while started < len(tasks):
                 before = started
                 task = tasks[started]

@@ -32,7 +32,7 @@ from ._calls import (
     check_parameters,
     is_awaitable,
 )
-from ._notes import add_note
+from ._notes import replace_note
 from ._task import BackgroundTask
 
 __all__ = ["TaskPool"]
@@ -164,7 +164,7 @@ class TaskPool:
             pool.start_waiting()
             return
         refusal = RuntimeError(msg)
-        add_note(refusal, f"Not run: {task.name}.")
+        replace_note(refusal, "Not run: ", f"{task.name}.")
         raise refusal
 
     async def __aenter__(self) -> Self:
@@ -396,7 +396,7 @@ class OpenPool:
 
     def _end_by(self, interrupt: KeyboardInterrupt, handed: HandedOver) -> None:
         """Cancel all tasks; the pool raises the exception when it has been left."""
-        add_note(interrupt, f"In background task {handed.task.name}.")
+        replace_note(interrupt, "In background task ", f"{handed.task.name}.")
         handed.is_reported = True
         self.interrupt = interrupt
         self._group.cancel_scope.cancel()

@@ -374,3 +374,152 @@ def test_native_cancellation_of_a_group_names_what_did_not_finish() -> None:
         assert caught.value.__notes__ == ["Not finished: anyio.sleep_forever."]
 
     asyncio_only(main)
+
+
+@pytest.mark.parametrize("is_plain", [False, True])
+def test_group_whose_tasks_are_cancelled_with_it_ends_with_the_cancellation(
+    *, is_plain: bool
+) -> None:
+    # As asyncio.run() does at its end, and a server at the second Ctrl-C.
+    ended: list[BaseException] = []
+    gate = Gate()
+
+    async def run(tasks: BackgroundTasks) -> None:
+        try:
+            await tasks()
+        except BaseException as exc:
+            ended.append(exc)
+            raise
+
+    async def main() -> None:
+        tasks = BackgroundTasks([anyio.sleep_forever], as_group=True)
+        tasks.add_task(gate.pass_through if is_plain else anyio.sleep_forever)
+        running = asyncio.ensure_future(run(tasks))
+        await asyncio.sleep(0)
+        if is_plain:
+            await gate.has_started()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        gate.opened.set()
+        assert not running.done()
+
+    asyncio_only(main)
+
+    (exc,) = ended
+    assert isinstance(exc, asyncio.CancelledError)
+    second = f"{HERE}.Gate.pass_through" if is_plain else "anyio.sleep_forever"
+    names = (
+        f"anyio.sleep_forever, {second}"
+        if is_plain
+        else "anyio.sleep_forever (2 times)"
+    )
+    assert exc.__notes__ == [f"Not finished: {names}."]
+
+
+@pytest.mark.anyio
+async def test_task_of_a_group_that_is_cancelled_alone_does_not_end_the_others(
+    record: Record, anyio_backend_name: str
+) -> None:
+    if anyio_backend_name == "trio":
+        pytest.skip("a task of trio is cancelled by scopes alone")
+
+    async def cancel_itself() -> None:
+        current = asyncio.current_task()
+        assert current is not None
+        current.cancel()
+        await asyncio.sleep(0)
+
+    async def slow() -> None:
+        for _ in range(10):
+            await anyio.lowlevel.checkpoint()
+        tasks.add_task(record.append, "second round")
+        record.append("slow")
+
+    tasks = BackgroundTasks([cancel_itself, slow], as_group=True)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await tasks()
+
+    assert record == ["slow", "second round"]
+    (failure,) = caught.value.exceptions
+    assert failure.__notes__ == [
+        f"At background task 1 of 3, {HERE}.{cancel_itself.__qualname__}."
+    ]
+
+
+# Shielded
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("cancelled", ["before", "meanwhile"])
+async def test_nothing_starts_after_a_task_that_a_runner_has_shielded(
+    record: Record, cancelled: str
+) -> None:
+    notes: list[str] = []
+
+    async def shield(task: BackgroundTask) -> None:
+        with anyio.CancelScope(shield=True):
+            scope.cancel()
+            await task()
+
+    tasks = BackgroundTasks(runner=shield)
+    tasks.add_task(asynchronous, record)
+    tasks.add_task(record.append, "second")
+    with anyio.CancelScope() as scope:
+        if cancelled == "before":
+            scope.cancel()
+        try:
+            await tasks()
+        except anyio.get_cancelled_exc_class() as exc:
+            notes.extend(exc.__notes__)
+            raise
+
+    assert scope.cancelled_caught
+    if cancelled == "before":
+        assert record == []
+        assert notes == [f"Not run: {HERE}.asynchronous, list.append."]
+    else:
+        assert record == ["async"]
+        assert notes[-1] == "Not run: list.append."
+
+
+@pytest.mark.anyio
+async def test_no_second_round_of_a_group_starts_after_its_cancellation(
+    record: Record,
+) -> None:
+    notes: list[str] = []
+
+    async def shield() -> None:
+        with anyio.CancelScope(shield=True):
+            scope.cancel()
+            await anyio.lowlevel.checkpoint()
+            tasks.add_task(asynchronous, record)
+
+    tasks = BackgroundTasks([shield], as_group=True)
+    with anyio.CancelScope() as scope:
+        try:
+            await tasks()
+        except anyio.get_cancelled_exc_class() as exc:
+            notes.extend(exc.__notes__)
+            raise
+
+    assert record == []
+    assert notes == [f"Not finished: {HERE}.asynchronous."]
+
+
+@pytest.mark.anyio
+async def test_async_task_that_shields_itself_is_followed_by_no_plain_one(
+    record: Record,
+) -> None:
+    async def shield() -> None:
+        with anyio.CancelScope(shield=True):
+            scope.cancel()
+            await anyio.lowlevel.checkpoint()
+        record.append("shielded")
+
+    tasks = BackgroundTasks([shield])
+    tasks.add_task(record.append, "plain")
+    with anyio.CancelScope() as scope:
+        await tasks()
+
+    assert record == ["shielded"]
