@@ -10,25 +10,34 @@ from pathlib import Path
 
 from tests.elsewhere import UV
 
-OLDEST = (3, 11)
-ASK = "import sys; print(*sys.version_info[:2], sys.implementation.name)"
+OLDEST = (3, 11, "")
+# A free-threaded build is another Python: "t" follows its version, as in its name.
+ASK = """
+import sys, sysconfig
+threads = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
+print(*sys.version_info[:2], sys.implementation.name + threads)
+"""
 
 
 def installed() -> dict[str, Path]:
     """Return an interpreter for each version there is, such as ``{"3.11": ...}``."""
-    found: dict[tuple[int, int], Path] = {}
+    found: dict[tuple[int, int, str], Path] = {}
     for python in candidates():
         version = version_of(python)
         if version is not None and version >= OLDEST:
             found.setdefault(version, python)
-    return {f"{major}.{minor}": found[major, minor] for major, minor in sorted(found)}
+    return {
+        f"{major}.{minor}{threads}": found[major, minor, threads]
+        for major, minor, threads in sorted(found)
+    }
 
 
 def candidates() -> Iterator[Path]:
     yield Path(sys.executable)
     for minor in range(OLDEST[1], OLDEST[1] + 20):
-        if on_path := shutil.which(f"python3.{minor}"):
-            yield Path(on_path)
+        for name in (f"python3.{minor}", f"python3.{minor}t"):
+            if on_path := shutil.which(name):
+                yield Path(on_path)
     listed = output_of(
         *(UV, "python", "list", "--only-installed", "--output-format=json")
     )
@@ -38,10 +47,10 @@ def candidates() -> Iterator[Path]:
         yield from sorted(Path(pyenv).glob("versions/*/bin/python"))
 
 
-def version_of(python: Path) -> tuple[int, int] | None:
+def version_of(python: Path) -> tuple[int, int, str] | None:
     # pyenv's own python3.12 on the path may start nothing.
-    said = re.fullmatch(r"(\d+) (\d+) cpython\n", output_of(python, "-c", ASK))
-    return None if said is None else (int(said[1]), int(said[2]))
+    said = re.fullmatch(r"(\d+) (\d+) cpython(t?)\n", output_of(python, "-c", ASK))
+    return None if said is None else (int(said[1]), int(said[2]), said[3])
 
 
 def output_of(*command: object) -> str:
