@@ -9,7 +9,7 @@ ROUNDS ?= 15
 # an environment of its own, .envs/<name>.
 APART := $(shell sed -n 's/^\([a-z-]*\) = .*"apart".*/\1/p' pyproject.toml)
 APART_FRAMEWORKS := $(filter-out arq celery-types,$(APART))
-ENGINES := $(addprefix tests/integrations/test_,celery.py demo_celery.py engines.py taskiq.py)
+ENGINES := $(addprefix tests/integrations/test_,celery.py celery_types.py demo_celery.py engines.py taskiq.py)
 # What other targets than `test` run, for want of more than .venv or of time.
 ELSEWHERE := tests/editors tests/integrations tests/site tests/wheel
 # What the copy of the core is tested by, too.
@@ -125,6 +125,7 @@ test-arq: .envs/arq/ready
 types-celery: .envs/celery-types/ready
 	$(call types,.envs/celery-types,bgtasks/celery.py)
 	$(call complete,.envs/celery-types,bgtasks.celery)
+	.envs/celery-types/bin/python -m pytest tests/integrations/test_celery_types.py
 
 test-editors: $(READY) ## Test what editors show, through the checkers' language servers
 	$(BIN)/python -m pytest tests/editors

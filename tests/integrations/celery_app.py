@@ -11,7 +11,7 @@ from typing import Any
 
 from celery import Celery, Task
 
-from . import jobs
+from . import arrivals, jobs
 
 BROKER = "BGTASKS_TESTS_BROKER"  # its address, in the environment
 
@@ -58,6 +58,11 @@ def make_app(broker: str) -> Celery:
         broker_connection_retry_on_startup=True,
         worker_lost_wait=1,  # seconds until a process that was killed counts as lost
     )
+    register(app)
+    return app
+
+
+def register(app: Celery) -> None:
     # Not shared, as by default, with all other applications of this process.
     task: partial[object] = partial(app.task, shared=False)
     task(jobs.send_email)
@@ -68,8 +73,9 @@ def make_app(broker: str) -> Celery:
     task(jobs.send_async)
     task(jobs.send_awaited, base=AwaitingTask)
     task(jobs.bridged, name="bridged")
+    for number, _ in enumerate(arrivals.rows()):
+        task(arrivals.taking(number), name=f"take {number}")
     task(jobs.archive)
-    return app
 
 
 if BROKER in os.environ:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from taskiq import AsyncBroker, Context, TaskiqDepends, ZeroMQBroker
 from taskiq_redis import ListQueueBroker, RedisStreamBroker
 
+from . import arrivals
 from .jobs import report
 
 BROKER = "BGTASKS_TESTS_TASKIQ_BROKER"  # its address, in the environment
@@ -64,6 +65,10 @@ def make_broker(address: str, socket_timeout: float | None = None) -> AsyncBroke
     broker.register_task(count, "count")
     broker.register_task(print_page, "print_page")
     broker.register_task(archive, "archive")
+    for number, row in enumerate(arrivals.rows()):
+        typed = arrivals.taking(number, arrivals.value_of(row.parameter))
+        broker.register_task(typed, f"typed {number}")
+        broker.register_task(arrivals.taking(number), f"untyped {number}")
     broker.register_task(report_as_task, "report.nightly")
     broker.register_task(report_as_task, "report.urgent")
     return broker

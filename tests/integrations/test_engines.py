@@ -1,13 +1,17 @@
 """The recipes of docs/engines.md, each run as it is shown."""
 
+from pathlib import Path
+
 import anyio
 import dramatiq
 import pytest
 from dramatiq.brokers.stub import StubBroker
+from httpx import AsyncClient
 
 from bgtasks import BackgroundTasks
 
-from .page import imported
+from .page import imported, snippet
+from .processes import RedisServer, free_port, running
 
 pytestmark = pytest.mark.anyio
 
@@ -15,6 +19,51 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+# The move
+
+
+@pytest.mark.parametrize(
+    ("name", "worker"),
+    [
+        ("upload", ["celery", "-A", "main:celery", "worker", "--concurrency=1"]),
+        ("add_picture", ["taskiq", "worker", "main:broker", "--workers=1"]),
+    ],
+    ids=["celery", "taskiq"],
+)
+async def test_application_of_the_page_has_its_tasks_done_by_a_worker(
+    name: str, worker: list[str], folder: Path, redis: RedisServer
+) -> None:
+    main = snippet(name).replace("redis://127.0.0.1:6379/0", redis.url)
+    assert redis.url in main
+    # What stands for its work: a file, beside main.py.
+    body = "(Path(__file__).parent / path).write_text(f'{width}, in {os.getpid()}')"
+    main = main.replace("-> None: ...", f"-> None:\n    {body}", 1)
+    (folder / "main.py").write_text(f"import os\nfrom pathlib import Path\n{main}")
+    port = free_port()
+    path = {"PYTHONPATH": str(folder)}
+    log = folder / "server.log"
+
+    with (
+        running(
+            *("uvicorn", "main:app", "--port", f"{port}"),
+            log=log,
+            environment=path,
+            until="startup complete",
+        ) as server,
+        running(*worker, log=folder / "worker.log", environment=path),
+    ):
+        async with AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            response = await client.post("/pictures/portrait.png")
+        assert response.status_code == 202
+        with anyio.fail_after(45):
+            while not (folder / "portrait.png").exists():
+                await anyio.sleep(0.05)
+        written = (folder / "portrait.png").read_text()
+
+    assert written.startswith("800, in ")
+    assert written != f"800, in {server.pid}"
 
 
 # dramatiq

@@ -12,6 +12,7 @@ from subprocess import Popen
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from taskiq import (
@@ -27,7 +28,9 @@ from typing_extensions import override
 from bgtasks import BackgroundTask, BackgroundTasks
 from bgtasks.taskiq import taskiq_runner
 
+from . import arrivals
 from . import taskiq_app as jobs
+from .page import imported
 from .processes import Call, RedisServer, Reports, free_port, kill_group, running
 from .taskiq_app import BROKER, make_broker
 
@@ -199,22 +202,24 @@ async def test_fallback_loses_none_of_1000_tasks_when_the_broker_stops_half_way(
     async with started(make_broker(address)) as broker:
         send = taskiq_runner(broker)
 
-        async def send_or_run_here(task: BackgroundTask) -> None:
+        async def deliver(task: BackgroundTask) -> None:
             nonlocal sent
-            async with few:
-                if sent >= 500:
-                    await stopped.wait()
-                try:
-                    await send(task)
-                except SendTaskError:
-                    await task()
-                    return
-                sent += 1
-                if sent == 500:
-                    await anyio.to_thread.run_sync(redis.stop)
-                    stopped.set()
+            if sent >= 500:
+                await stopped.wait()
+            await send(task)
+            sent += 1
+            if sent == 500:
+                await anyio.to_thread.run_sync(redis.stop)
+                stopped.set()
 
-        tasks = BackgroundTasks(as_group=as_group, runner=send_or_run_here)
+        with imported("deliver_or_run_here") as page:
+            vars(page)["deliver"] = deliver
+
+        async def few_at_once(task: BackgroundTask) -> None:
+            async with few:
+                await page.deliver_or_run_here(task)
+
+        tasks = BackgroundTasks(as_group=as_group, runner=few_at_once)
         for number in range(1000):
             tasks.add_task(jobs.count, number)
         await tasks()
@@ -331,6 +336,25 @@ async def test_shared_task_is_sent_and_keeps_its_own_labels(outbox: Outbox) -> N
 
     assert [message.labels["colour"] for message in outbox.sent] == ["blue", "blue"]
     assert shared.labels == {"colour": "red"}
+
+
+@pytest.mark.parametrize("await_inplace", [False, True])
+async def test_broker_in_memory_hides_failures(*, await_inplace: bool) -> None:
+    ended: list[int] = []
+
+    async def fail() -> None:
+        await anyio.lowlevel.checkpoint()
+        ended.append(1)
+        raise ValueError
+
+    broker = InMemoryBroker(await_inplace=await_inplace)
+    broker.register_task(fail)
+
+    await send(broker, fail)  # is silent
+
+    assert bool(ended) is await_inplace
+    await broker.wait_all()
+    assert ended == [1]
 
 
 # How a function's task is found
@@ -560,6 +584,31 @@ def test_what_is_no_broker_is_refused_when_the_runner_is_made(thing: Any) -> Non
 
 
 # Arguments
+
+
+async def test_arguments_arrive_as_the_page_says(
+    redis: RedisServer, worker: Worker, reports: Reports
+) -> None:
+    address = f"list+{redis.url}"
+    expected: dict[str, dict[int, str | None]] = {"typed": {}, "untyped": {}}
+    arrived: dict[str, dict[int, str | None]] = {"typed": {}, "untyped": {}}
+    async with started(make_broker(address)) as broker:
+        with worker(address):
+            for number, row in enumerate(arrivals.rows()):
+                for kind, cell in (("typed", row.taskiq), ("untyped", row.untyped)):
+                    expected[kind][number] = row.arrives(cell)
+                    task = broker.find_task(f"{kind} {number}")
+                    assert task
+                    try:
+                        await send(broker, task, row.value)
+                    except SendTaskError:
+                        arrived[kind][number] = None
+                    else:
+                        call = await anyio.to_thread.run_sync(reports.next)
+                        assert call.args[0] == number
+                        arrived[kind][number] = call.args[1]
+
+    assert arrived == expected
 
 
 async def test_error_of_the_serializer_is_noted_with_the_task_but_no_value(
