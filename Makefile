@@ -18,7 +18,7 @@ CORE = $$(grep -l '^from .subject import' tests/test_*.py)
 # What is checked in .venv. The examples of typetests are wrong on purpose, and have a
 # runner of their own.
 PYTHON_FILES = $(shell find benchmarks bgtasks examples tests tools typetests -name '*.py')
-CHECKED = $(filter-out typetests/examples/% typetests/integrations/% \
+CHECKED = $(filter-out typetests/examples/% typetests/gaps/% typetests/integrations/% \
 	$(foreach name,$(APART),%/$(name).py %/$(name)_tasks.py %/test_$(name).py),$(PYTHON_FILES))
 
 .DEFAULT_GOAL := help
@@ -166,10 +166,12 @@ docs: site typetests ## Build the site, in site, and check all that it shows; no
 
 site: $(READY) .envs/docs/ready ## Build the site, and check its links
 	$(BIN)/python -m typetests.harness.messages --only-new
+	$(BIN)/python -m tools.mistakes
 	.envs/docs/bin/python -m zensical build --clean --strict
 	.envs/docs/bin/python -m tools.links site
 
-docs-serve: .envs/docs/ready ## Show the site at http://127.0.0.1:8000, as you write it
+docs-serve: $(READY) .envs/docs/ready ## Show the site at http://127.0.0.1:8000, as you write it
+	$(BIN)/python -m tools.mistakes
 	.envs/docs/bin/python -m zensical serve --dev-addr 127.0.0.1:8000
 
 # What others get

@@ -25,6 +25,10 @@ from typetests.harness.examples import (
     all_examples,
 )
 
+from . import mistakes
+from .mistakes import fence
+
+SHOWN_IN_REFERENCE = 3  # of each object's examples
 DOCS = {"typing_extensions.Doc", "annotated_doc.Doc", "typing.Doc"}
 SPECIAL = {"__init__", "__call__"}
 PARAMETERS = griffe.DocstringSectionKind.parameters
@@ -178,6 +182,7 @@ def append_examples(pkg: griffe.Module) -> None:
         IncompleteReferenceError: There is no such object, or no such message.
     """
     check_versions()
+    kinds = kinds_of_examples()
     written = dict(messages.read())
     for file in all_examples():
         said = written.pop(file.path.stem, {})
@@ -192,8 +197,13 @@ def append_examples(pkg: griffe.Module) -> None:
                 "or has no docstring"
             )
             raise IncompleteReferenceError(msg)
-        text = "\n\n".join(file_text(file, said, messages.read_versions()))
-        documented.docstring.parsed.append(griffe.DocstringSectionText(text))
+        sections = documented.docstring.parsed
+        sections.append(griffe.DocstringSectionText(joined(short_text(file, kinds))))
+        # Shown on the page of typed examples alone: show_docstring_examples.
+        text = joined(file_text(file, said, messages.read_versions()))
+        section = griffe.DocstringSectionExamples([], title="")
+        section.value.append((griffe.DocstringSectionKind.text, text))
+        sections.append(section)
     if written:
         gone = ", ".join(written)
         msg = f"{messages.FILE.name} is stale, {gone} is gone: {messages.REWRITE}"
@@ -226,10 +236,49 @@ def check_messages(file: ExampleFile, said: messages.Messages) -> None:
 # The text, in Markdown
 
 
+def kinds_of_examples() -> dict[str, list[mistakes.Kind]]:
+    """Return the kinds of mistakes in each example, by its anchor."""
+    kinds = mistakes.read_kinds()
+    found: dict[str, list[mistakes.Kind]] = {}
+    for case in mistakes.all_cases():
+        if case.statement.is_wrong:
+            of_this = found.setdefault(case.anchor, [])
+            kind = mistakes.kind_of(case, kinds)
+            of_this += [] if kind in of_this else [kind]
+    return found
+
+
+def short_text(
+    file: ExampleFile, kinds: Mapping[str, list[mistakes.Kind]]
+) -> Iterator[str]:
+    """Show the first examples, and lead to all of them and to the mistakes."""
+    for example in file.examples[:SHOWN_IN_REFERENCE]:
+        yield f"**{example.heading}.** {example.prose}"
+        if example.accepted:
+            yield fence("python accepted", example.accepted)
+        for statement in example.rejected:
+            reason = mistakes.reason(statement)
+            yield f"Rejected{{ .verdict .rejected }}: {reason}."
+            yield fence("python rejected", statement.code)
+    first = f"{file.documents}--{file.examples[0].name}"
+    number = len(file.examples)
+    yield f"[All typed examples ({number})](typed-examples.md#{first})."
+    links = dict.fromkeys(
+        f"[{kind.title}](mistakes.md#{kind.anchor})"
+        for example in file.examples
+        for kind in kinds.get(f"{file.documents}--{example.name}", [])
+    )
+    if links:
+        yield f"Mistakes: {'; '.join(links)}."
+
+
+def joined(parts: Iterator[str]) -> str:
+    return "\n\n".join(parts)
+
+
 def file_text(
     file: ExampleFile, said: messages.Messages, versions: Mapping[str, str]
 ) -> Iterator[str]:
-    yield "# Typed examples { #typed_examples data-skip-inventory }"
     for example in file.examples:
         yield from example_text(example, said.get(example.name, {}), versions)
 
@@ -239,7 +288,7 @@ def example_text(
     said: Mapping[str, Mapping[str, list[str]]],
     versions: Mapping[str, str],
 ) -> Iterator[str]:
-    yield f'## {example.heading} {{ #{example.name} data-role="example" }}'
+    yield f'# {example.heading} {{ #{example.name} data-role="example" }}'
     yield example.prose
     yield f'??? given "Given"\n\n{indent(fence("python", example.given), "    ")}'
     if example.accepted:
@@ -255,8 +304,8 @@ def false_errors(statement: Statement) -> Iterator[str]:
     if statement.mark:
         for checker, link in statement.mark.false_errors.items():
             yield (
-                f"[{checker} rejects a call here, wrongly]({link}): "
-                f"{statement.mark.reason}."
+                f"[{checker} wrongly rejects a call here]"
+                f"(mistakes.md#{mistakes.slug(link)}): {statement.mark.reason}."
             )
 
 
@@ -271,13 +320,6 @@ def rejected(
     for checker, version in versions.items():
         if texts := said[checker]:
             yield fence("text says", "\n".join(texts), f"{checker} {version}")
-    for checker, link in mark.gaps.items():
-        yield f"[Not caught by {checker}]({link})"
-
-
-def fence(classes: str, text: str, title: str = "") -> str:
-    language, *others = classes.split()
-    attributes = [f".{language}", *(f".{each}" for each in others)]
-    if title:
-        attributes.append(f'title="{title}"')
-    return f"``` {{ {' '.join(attributes)} }}\n{text}\n```"
+    for checker, link in {**mark.gaps, **mark.optional}.items():
+        gap = f"mistakes.md#{mistakes.slug(link)}"
+        yield f"[Not reported by {checker}]({gap})."

@@ -65,6 +65,11 @@ def test_messages(file: ExampleFile, reports: Reports) -> None:
         pytest.fail("\n\n".join(problems), pytrace=False)
 
 
+@pytest.mark.skipif(not messages.can_ask_starlette(), reason="another Starlette")
+def test_verdicts_by_the_signature_of_starlette() -> None:
+    assert messages.read_starlette() == messages.verdicts_by_starlette()
+
+
 def test_messages_are_of_these_versions_and_files() -> None:
     if problems := list(messages.out_of_date()):
         pytest.fail("\n\n".join(problems), pytrace=False)

@@ -102,7 +102,7 @@ def test_signature_is_shown_as_written(site: Path) -> None:
     assert "func: Callable[P, object]" in page
 
 
-@pytest.mark.parametrize("file", ["reference/index.md", "llms-full.txt"])
+@pytest.mark.parametrize("file", ["typed-examples/index.md", "llms-full.txt"])
 @pytest.mark.parametrize(
     "part",
     [
@@ -111,7 +111,7 @@ def test_signature_is_shown_as_written(site: Path) -> None:
         'tasks.add_task(resize, "portrait.png", "800")',
         'Argument 3 to "add_task" of "BackgroundTasks" has incompatible type "str"',
         '"Literal[\'800\']" is not assignable to "int"',
-        "Not caught by",
+        "Not reported by",
     ],
 )
 def test_markdown_copies_have_the_typed_examples(
@@ -139,14 +139,15 @@ def test_new_example_is_asserted_shown_and_found(tree: Path) -> None:
 
     assert made.returncode == 0, made.stdout + made.stderr
     anchor = "bgtasks.BackgroundTasks.add_task--new_lesson"
-    page = (tree / "site" / "reference" / "index.html").read_text("utf-8")
+    page = (tree / "site" / "typed-examples" / "index.html").read_text("utf-8")
     assert f'id="{anchor}"' in page
-    shown = page[page.index(f'id="{anchor}"') :].partition("<h5")[0]
+    shown = re.split("<h[2-5]", page[page.index(f'id="{anchor}"') :])[0]
     assert "nobody has written anywhere else" in shown
     assert "grace@example.org" in shown
     assert "the year is no subject" in shown
     assert 'has incompatible type "int"; expected "str"' in shown.replace("&quot;", '"')
-    assert f"#{anchor}" in (tree / "site" / "search.json").read_text("utf-8")
+    mistakes = (tree / "site" / "mistakes" / "index.html").read_text("utf-8")
+    assert f"typed-examples/#{anchor}" in mistakes
 
 
 def test_docs_asks_the_checkers_about_what_the_site_shows(tree: Path) -> None:

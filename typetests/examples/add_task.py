@@ -57,6 +57,7 @@ async def returns_nothing(tasks: BackgroundTasks) -> None:
 
 def wrong_type(tasks: BackgroundTasks) -> None:
     """An argument must have the type of its parameter, by position or by name."""
+    tasks.add_task(resize, "portrait.png", 800)
     tasks.add_task(resize, "portrait.png", "800")  # E: `width` is an int
     tasks.add_task(resize, "portrait.png", width="800")  # E: `width` is an int
     tasks.add_task(send_email, 42, subject="Hi")  # E: `to` is a str
@@ -70,6 +71,7 @@ def wrong_default(tasks: BackgroundTasks) -> None:
 
 def missing(tasks: BackgroundTasks) -> None:
     """A parameter without a default must get its argument now."""
+    tasks.add_task(resize, "portrait.png", 800)
     tasks.add_task(resize)  # E: `path` and `width` are missing
     tasks.add_task(resize, "portrait.png")  # E: `width` is missing
     tasks.add_task(send_email, "ada@example.org")  # E: `subject` is missing
@@ -77,16 +79,19 @@ def missing(tasks: BackgroundTasks) -> None:
 
 def too_many(tasks: BackgroundTasks) -> None:
     """There must not be more arguments than parameters."""
+    tasks.add_task(resize, "portrait.png", 800, 600)
     tasks.add_task(resize, "portrait.png", 800, 600, 3)  # E: three parameters
 
 
 def unknown(tasks: BackgroundTasks) -> None:
     """A misspelt name is found before the task is lost at midnight."""
+    tasks.add_task(resize, "portrait.png", 800, height=600)
     tasks.add_task(resize, "portrait.png", 800, hieght=600)  # E: no such parameter
 
 
 def duplicate(tasks: BackgroundTasks) -> None:
     """An argument must not be given twice."""
+    tasks.add_task(resize, path="portrait.png", width=800)
     tasks.add_task(resize, "portrait.png", 800, path="a.png")  # E: `path` is given
 
 
@@ -147,7 +152,7 @@ def typed_dict_keywords(tasks: BackgroundTasks) -> None:
     tasks.add_task(send_invoice, number=7, customer="Ada")
     tasks.add_task(send_invoice, number="7", customer="Ada")  # E: an int
     tasks.add_task(send_invoice, number=7)  # E: `customer` is missing
-    # E(not ty, https://github.com/astral-sh/ty/issues/4212): not a key
+    # E(optional ty, https://github.com/astral-sh/ty/issues/4212): not a key
     tasks.add_task(send_invoice, number=7, customer="Ada", vat=20)
 
 
@@ -250,7 +255,7 @@ def generated_constructor(tasks: BackgroundTasks) -> None:
 def class_in_a_variable(tasks: BackgroundTasks, mailer: type[Mailer]) -> None:
     """A variable may hold the class."""
     tasks.add_task(mailer, "mail.example.org", port=587)
-    # E(not mypy, https://github.com/python/mypy/issues): `port` is an int
+    # E(not mypy, gaps/mypy_class_in_a_variable.py): `port` is an int
     tasks.add_task(mailer, "mail.example.org", port="587")
 
 
@@ -269,7 +274,7 @@ def as_lambda(tasks: BackgroundTasks) -> None:
 
 def lambda_with_parameters(tasks: BackgroundTasks) -> None:
     """A lambda gets no more arguments than it has parameters."""
-    # E(not pyrefly, https://github.com/facebook/pyrefly/issues): no parameters
+    # E(not pyrefly, gaps/pyrefly_lambda_with_parameters.py): no parameters
     tasks.add_task(lambda: resize("portrait.png", 800), 600)
 
 
@@ -442,17 +447,19 @@ def parameter_called_kwargs(tasks: BackgroundTasks) -> None:
     def log_call(args: str, kwargs: str) -> None: ...
 
     tasks.add_task(log_call, "()", "{}")
-    # E(only pyright, https://github.com/microsoft/pyright/issues): it takes `kwargs`
+    # E(only pyright, gaps/pyright_parameter_called_kwargs.py): it takes `kwargs`
     tasks.add_task(log_call, args="()", kwargs="{}")
 
 
 def function_by_name(tasks: BackgroundTasks) -> None:
     """The function itself has no name: it stands first."""
+    tasks.add_task(resize, path="portrait.png", width=800)
     tasks.add_task(func=resize, path="portrait.png", width=800)  # E: it stands first
 
 
 def already_called(tasks: BackgroundTasks) -> None:
     """Write the arguments after the function, not in parentheses of its own."""
+    tasks.add_task(send_email, "ada@example.org", subject="Hi")
     tasks.add_task(send_email("ada@example.org", subject="Hi"))  # E: already called
     tasks.add_task(resize("portrait.png", 800))  # E: already called
 
@@ -495,7 +502,7 @@ def nested(tasks: BackgroundTasks, task: BackgroundTask) -> None:
 def add_task_as_task(tasks: BackgroundTasks) -> None:
     """A task may be to add a task."""
     tasks.add_task(lambda: tasks.add_task(resize, "portrait.png", 800))
-    # E(only ty, https://github.com/astral-sh/ty/issues): `add_task` takes any function
+    # E(only ty, gaps/ty_function_given_to_itself.py): `add_task` takes any function
     tasks.add_task(tasks.add_task, resize, "portrait.png", 800)
     # E(not pyrefly, https://github.com/facebook/pyrefly/issues/43): `width` an int
     tasks.add_task(tasks.add_task, resize, "portrait.png", "800")

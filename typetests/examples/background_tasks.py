@@ -98,6 +98,7 @@ def handle_any_error() -> None:
 
 def wrong_error_handler() -> None:
     """A handler must take both, in this order, and any exception."""
+    BackgroundTasks(on_error=log_failure)
 
     def without_task(exc: Exception) -> None: ...
 
@@ -130,6 +131,7 @@ def run_tasks_your_way() -> None:
 
 def wrong_runner(runner: Callable[[BackgroundTask], Awaitable[None] | None]) -> None:
     """A runner must return an awaitable, and take nothing but the task."""
+    BackgroundTasks(runner=retry)
 
     def synchronous(task: BackgroundTask) -> None: ...
 

@@ -14,6 +14,7 @@ async def run(tasks: BackgroundTasks) -> None:
 
 async def forgotten_await(tasks: BackgroundTasks) -> None:
     """Without `await` nothing runs."""
+    await tasks()
     tasks()  # E: not awaited
 
 

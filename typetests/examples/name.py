@@ -15,4 +15,5 @@ def ask(task: BackgroundTask) -> None:
 
 def read_only(task: BackgroundTask) -> None:
     """It is the name of the function, and cannot be set."""
+    print(task.name)
     task.name = "send_email"  # E: it cannot be set

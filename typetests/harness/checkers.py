@@ -48,7 +48,7 @@ def can_be_checked(file: ExampleFile) -> bool:
 
 @dataclass(frozen=True)
 class Report:
-    """What a checker says of a line."""
+    """What a checker says of a line, in the words and with the code of its terminal."""
 
     file: str
     line: int
@@ -82,9 +82,12 @@ class Checker:
 
 
 def read_mypy(output: str) -> list[Report]:
-    found: list[dict[str, Any]] = [json.loads(line) for line in output.splitlines()]
+    lines = filter(None, output.splitlines())  # an empty one if nothing is wrong
+    found: list[dict[str, Any]] = [json.loads(line) for line in lines]
     return [
-        Report(each["file"], each["line"], each["message"])
+        Report(
+            each["file"], each["line"], f"error: {each['message']}  [{each['code']}]"
+        )
         for each in found
         if each["severity"] == "error"
     ]
@@ -96,11 +99,15 @@ def read_pyright(output: str) -> list[Report]:
         Report(
             Path(each["file"]).name,
             each["range"]["start"]["line"] + 1,
-            each["message"].replace("\N{NO-BREAK SPACE}", " "),
+            f"{each['severity']}: {plain(each['message'])} ({each.get('rule')})",
         )
         for each in found
         if each["severity"] != "information"
     ]
+
+
+def plain(text: str) -> str:
+    return text.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def read_ty(output: str) -> list[Report]:
@@ -109,7 +116,8 @@ def read_ty(output: str) -> list[Report]:
         Report(
             each["location"]["path"],
             each["location"]["positions"]["begin"]["line"],
-            each["description"],
+            f"error[{each['check_name']}] "
+            + each["description"].removeprefix(f"{each['check_name']}: "),
         )
         for each in found
     ]
@@ -117,7 +125,15 @@ def read_ty(output: str) -> list[Report]:
 
 def read_pyrefly(output: str) -> list[Report]:
     found: list[dict[str, Any]] = json.loads(output)["errors"]
-    return [Report(each["path"], each["line"], each["description"]) for each in found]
+    return [
+        Report(
+            each["path"],
+            each["line"],
+            "\n".join([f"ERROR {first} [{each['name']}]", *rest]),
+        )
+        for each in found
+        for first, *rest in [each["description"].splitlines()]
+    ]
 
 
 def read_zuban(output: str) -> list[Report]:
@@ -180,18 +196,19 @@ def ask_checkers(
     paths: Iterable[Path],
     checkers: Iterable[str] = CHECKERS,
     *,
+    package: str = UNDER_TEST,
     configuration: Path = HERE,
     python_path: str = os.environ.get("PYTHONPATH", ""),
 ) -> Reports:
     """Start each of the checkers once, all at the same time, on copies of the files.
 
-    The copies import ``UNDER_TEST`` where the files import ``bgtasks``; checkers find
-    it as the interpreter does, in ``python_path`` or in its own environment.
+    The copies import ``package`` where the files import ``bgtasks``; checkers find it
+    as the interpreter does, in ``python_path`` or in its own environment.
     """
     with TemporaryDirectory() as name, ThreadPoolExecutor() as threads:
         folder = Path(name).resolve()
         for path in paths:
-            text = IMPORT.sub(f"from {UNDER_TEST}", path.read_text("utf-8"))
+            text = IMPORT.sub(f"from {package}", path.read_text("utf-8"))
             (folder / path.name).write_text(text, "utf-8")
         for file in CONFIGURATION:
             shutil.copy(configuration / file, folder)

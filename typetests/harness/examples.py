@@ -7,6 +7,7 @@ an example, unless a mark says otherwise::
     # E: every checker rejects it, for this reason
     # E(not mypy, https://...): every checker but mypy, which has a known gap
     # E(only mypy, https://...): no checker but mypy, which is known to be wrong
+    # E(optional ty, https://...): ty accepts it, as the typing specification allows
 
 A mark stands at the end of the statement, or on a line of its own above it.
 """
@@ -29,11 +30,15 @@ CHECKERS = ("mypy", "pyright", "ty", "pyrefly", "zuban")
 FREE_TO_ACCEPT = "zuban"
 
 MARK = re.compile(r"# E(?:\((?P<exceptions>[^)]+)\))?: (?P<reason>\S.*)")
-EXCEPTION = re.compile(r"(?P<kind>not|only) (?P<checker>\w+), (?P<link>https://\S+)")
-FORMS = (
-    "`# E: reason`, `# E(not mypy, https://...): reason` or "
-    "`# E(only mypy, https://...): reason`, several exceptions joined by `; `"
+EXCEPTION = re.compile(
+    r"(?P<kind>not|only|optional) (?P<checker>\w+), "
+    r"(?P<link>https://\S+/\d+|gaps/\w+\.py)"
 )
+FORMS = (
+    "`# E: reason` or `# E(not mypy, https://.../123): reason`, likewise `only` or "
+    "`optional`, or `gaps/case.py` for the link; several exceptions joined by `; `"
+)
+LONGEST_CASE = 10  # lines: a maintainer of the checker reads it at a glance
 
 
 class ExampleError(Exception):
@@ -45,8 +50,9 @@ class Mark:
     """Says which checkers reject a statement, and why."""
 
     reason: str
-    gaps: Mapping[str, str]  # by checker, the link to its bug
+    gaps: Mapping[str, str]  # by checker, the thread or the minimal case about it
     false_errors: Mapping[str, str]  # likewise
+    optional: Mapping[str, str]  # likewise: the specification leaves it to the checker
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class Statement:
             return checker in self.mark.false_errors
         if checker == FREE_TO_ACCEPT:
             return None
-        return checker not in self.mark.gaps
+        return checker not in {**self.mark.gaps, **self.mark.optional}
 
     @property
     def is_wrong(self) -> bool:
@@ -208,16 +214,28 @@ class _Reader:
 
     def mark(self, line: int, comment: str) -> Mark:
         mark = MARK.fullmatch(comment)
-        links: dict[str, dict[str, str]] = {"not": {}, "only": {}}
+        links: dict[str, dict[str, str]] = {"not": {}, "only": {}, "optional": {}}
         texts = (mark["exceptions"] or "").split("; ") if mark else ["?"]
         for text in filter(None, texts):
             exception = EXCEPTION.fullmatch(text)
             if exception is None or exception["checker"] not in CHECKERS:
                 raise self.error(line, f"got the mark `{comment}`, must be {FORMS}")
             links[exception["kind"]][exception["checker"]] = exception["link"]
-        if all(links.values()):
+            if exception["link"].startswith("gaps/"):
+                self.check_minimal_case(line, exception["link"])
+        if links["only"] and (links["not"] or links["optional"]):
             raise self.error(line, "a mark must not have both `not` and `only`")
-        return Mark(mark["reason"] if mark else "", links["not"], links["only"])
+        reason = mark["reason"] if mark else ""
+        return Mark(reason, links["not"], links["only"], links["optional"])
+
+    def check_minimal_case(self, line: int, link: str) -> None:
+        case = TYPETESTS / link
+        if not case.is_file():
+            raise self.error(line, f"the minimal case {link} must exist")
+        if len(case.read_text("utf-8").splitlines()) > LONGEST_CASE:
+            raise self.error(
+                line, f"{link} must not be longer than {LONGEST_CASE} lines"
+            )
 
     def text_of(self, node: ast.stmt) -> str:
         return self.text(range(first_line(node), (node.end_lineno or 0) + 1))

@@ -1,4 +1,4 @@
-"""What mypy and pyright say of each rejected statement: ``messages.json``.
+"""What the checkers say of each rejected statement: ``messages.json``.
 
 Readers of the reference see it under each rejected call. It is committed, so that
 building the pages needs no checker; rewrite it with ``make messages``.
@@ -6,17 +6,22 @@ building the pages needs no checker; rewrite it with ``make messages``.
 
 import json
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from .checkers import PACKAGE, UNDER_TEST, Reports, ask_checkers, can_be_checked
-from .examples import TYPETESTS, ExampleFile, all_examples
+from .examples import EXAMPLES, TYPETESTS, ExampleFile, all_examples, read_examples
 from .verdicts import reports_in
 
-SHOWN = ("mypy", "pyright")
+SHOWN = ("mypy", "pyright", "ty", "pyrefly")
 FILE = TYPETESTS / "messages.json"
 REWRITE = "write it anew with `make messages`"
+
+# What Starlette's own signature is asked, for the table on the page Mistakes.
+COMPARED = EXAMPLES / "add_task.py"
+STARLETTE = "starlette.background"
 
 # By example, code of the statement, and checker.
 Messages = Mapping[str, Mapping[str, Mapping[str, list[str]]]]
@@ -53,6 +58,47 @@ def read() -> Mapping[str, Messages]:
     return found
 
 
+def verdicts_by_starlette() -> Mapping[str, Mapping[str, list[str]]]:
+    """Return the wrong calls that are missed, and the right ones that are rejected."""
+    file = read_examples(COMPARED)
+    reports = ask_checkers([COMPARED], SHOWN, package=STARLETTE)
+    found: dict[str, dict[str, list[str]]] = {"missed": {}, "rejected": {}}
+    for example in file.examples:
+        for statement in example.statements:
+            rejecting = {
+                checker
+                for checker in SHOWN
+                if reports_in(file, statement, reports.of(checker))
+            }
+            key = f"{example.name}: {statement.code}"
+            wrong = rejecting ^ {*SHOWN} if statement.is_wrong else rejecting
+            # What no checker minds is no mistake by that signature.
+            if wrong and not (statement.is_wrong and wrong == {*SHOWN}):
+                kind = "missed" if statement.is_wrong else "rejected"
+                found[kind][key] = sorted(wrong)
+    return found
+
+
+def can_ask_starlette() -> bool:
+    """Whether the Starlette that is installed is the one of the other tests."""
+    pyproject = TYPETESTS.parent / "pyproject.toml"
+    if not COMPARED.exists():
+        return False
+    try:
+        installed = version("starlette")
+        group = tomllib.loads(pyproject.read_text("utf-8"))
+    except (PackageNotFoundError, FileNotFoundError):
+        return False
+    return f"starlette=={installed}" in group["dependency-groups"]["starlette"]
+
+
+def read_starlette() -> Mapping[str, Mapping[str, list[str]]]:
+    """Return which checkers judge a statement of `add_task` wrongly by Starlette's."""
+    nothing = {"missed": {}, "rejected": {}}
+    found: Mapping[str, Mapping[str, list[str]]] = content().get("starlette", nothing)
+    return found
+
+
 def read_versions() -> Mapping[str, str]:
     """Return the versions of the checkers whose messages they are."""
     found: Mapping[str, str] = content()["versions"]
@@ -85,7 +131,12 @@ def write(*, only_new: bool = False) -> None:
     for file in here:
         kept: Messages = messages.get(file.path.stem, {}) if only_new else {}
         messages[file.path.stem] = {**messages_of(file, reports), **kept}
-    new = {"versions": versions(), "messages": dict(sorted(messages.items()))}
+    asked = verdicts_by_starlette() if can_ask_starlette() else read_starlette()
+    new = {
+        "versions": versions(),
+        "starlette": asked,
+        "messages": dict(sorted(messages.items())),
+    }
     FILE.write_text(f"{json.dumps(new, indent=2, ensure_ascii=False)}\n", "utf-8")
 
 

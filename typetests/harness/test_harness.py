@@ -52,7 +52,7 @@ def wrong_type(tasks: BackgroundTasks) -> None:
     )
 '''
 GOOD_CALL = "    tasks.add_task(resize, 800)\n"
-LINK = "https://github.com/astral-sh/ty/issues"
+LINK = "https://github.com/astral-sh/ty/issues/4212"
 
 
 def problems_in(file: ExampleFile, found: Reports) -> dict[str, str]:
@@ -174,6 +174,14 @@ def test_a_mended_gap_fails(tmp_path: Path) -> None:
     assert f"now rejects this statement (an int): remove the gap, {LINK}" in message
 
 
+def test_a_gap_that_the_specification_allows_fails_when_it_is_mended(
+    tmp_path: Path,
+) -> None:
+    text = SMALL.replace("# E: an int", f"# E(optional ty, {LINK}): an int")
+    message = small_problems(tmp_path, text)["wrong_type[ty]"]
+    assert f"now rejects this statement (an int): remove the gap, {LINK}" in message
+
+
 def test_a_mended_false_error_fails(tmp_path: Path) -> None:
     mark = f"    # E(only ty, {LINK}): takes an int\n"
     text = SMALL.replace(GOOD_CALL, f"{mark}{GOOD_CALL}")
@@ -199,10 +207,13 @@ def test_zuban_may_accept_what_others_reject(tmp_path: Path) -> None:
         "#E: an int",
         "# E(not ty): an int",
         "# E(not ty, issue 7): an int",
+        "# E(not ty, https://github.com/astral-sh/ty/issues): an int",
+        "# E(not ty, gaps/of_nobody.py): an int",
         f"# E(not typo, {LINK}): an int",
         f"# E(unless ty, {LINK}): an int",
         f"# E(not ty, {LINK}, not mypy, {LINK}): an int",
         f"# E(not ty, {LINK}; only mypy, {LINK}): an int",
+        f"# E(optional ty, {LINK}; only mypy, {LINK}): an int",
     ],
 )
 def test_an_unknown_form_of_mark_is_refused(mark: str, tmp_path: Path) -> None:

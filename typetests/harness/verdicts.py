@@ -33,7 +33,8 @@ def disagreement(statement: Statement, checker: str, *, rejected: bool) -> str |
     if statement.mark is None:
         return "must accept this statement, but rejects it:"
     reason = statement.mark.reason
-    if link := statement.mark.gaps.get(checker):
+    gaps = {**statement.mark.gaps, **statement.mark.optional}
+    if link := gaps.get(checker):
         return f"now rejects this statement ({reason}): remove the gap, {link}, from:"
     if link := statement.mark.false_errors.get(checker):
         return f"now accepts this statement: remove the false error, {link}, from:"

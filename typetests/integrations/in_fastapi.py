@@ -191,9 +191,9 @@ def patched() -> None:
 
 def assigned(fake: Callable[..., None]) -> None:
     """A method is patched, not assigned; FastAPI's own class has the same verdicts."""
-    # E(not pyright, https://github.com/microsoft/pyright/issues): a method
+    # E(not pyright, gaps/pyright_method_assigned.py): a method
     BackgroundTasks.add_task = fake
-    # E(not pyright, https://github.com/microsoft/pyright/issues): a method
+    # E(not pyright, gaps/pyright_method_assigned.py): a method
     fastapi.BackgroundTasks.add_task = fake
 
 
