@@ -14,7 +14,7 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from . import calls, checkers, requests
+from . import calls, checkers, engines, requests
 from .libraries import installed
 from .measures import Row
 from .plots import growth, ratios
@@ -22,7 +22,7 @@ from .table import as_json, line, table, with_figures
 
 MEASURED = (
     *("bgtasks", "starlette", "fastapi", "lilya", "litestar", "anyio", "uvloop"),
-    *("uvicorn", "mypy", "pyright", "ty", "pyrefly"),
+    *("uvicorn", "celery", "taskiq", "redis", "mypy", "pyright", "ty", "pyrefly"),
 )
 
 
@@ -31,8 +31,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--page", type=Path, help="where a table of them goes")
-    parser.add_argument("--only", choices=["calls", "requests", "checkers"])
+    parser.add_argument("--only", choices=["calls", "requests", "engines", "checkers"])
     parser.add_argument("--check-calls", type=int, default=1000)
+    parser.add_argument("--sent", type=int, default=1000, help="tasks, to an engine")
     given = parser.parse_args()
     rounds: int = given.rounds
     libraries = installed()
@@ -54,6 +55,9 @@ def main() -> None:
     if given.only in {None, "requests"}:
         few = max(1, rounds // 2)
         done(*requests.end_to_end(few, seconds=min(1.0, rounds / 10)))
+    if given.only in {None, "engines"}:
+        for row in engines.sending(max(3, rounds // 3), given.sent):
+            done(row)
     if given.only in {None, "checkers"}:
         for row in checkers.checking(max(1, rounds // 5), given.check_calls):
             done(row)

@@ -1,6 +1,7 @@
 """`make bench`, in its shortest form: it measures, and writes what the docs show."""
 
 import json
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -22,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     measured = subprocess.run(
         [
             *(sys.executable, "-m", "benchmarks", "--rounds", "1"),
-            *("--check-calls", "3", "--folder", str(folder)),
+            *("--check-calls", "3", "--sent", "3", "--folder", str(folder)),
         ],
         cwd=ROOT,
         capture_output=True,
@@ -42,6 +43,10 @@ def test_figures_say_what_was_measured_and_on_what(folder: Path) -> None:
     rows = {row["work"]: row for row in figures["rows"]}
     assert rows["add 3"]["ratios"]["Starlette"]["median"] > 0
     assert rows["import, whole process"]["medians"]["bgtasks"] > 0
+    for engine, way in (("Celery", ".delay()"), ("taskiq", ".kiq()")):
+        if shutil.which("redis-server") is not None:
+            sent = rows[f"send 3 tasks to {engine}, 1,000 registered"]
+            assert sent["medians"][way] > 0
     for checker in ("mypy", "pyright", "ty", "pyrefly"):
         assert rows[f"{checker}: 3 calls of add_task"]["medians"]["direct"] > 0
 
