@@ -104,7 +104,7 @@ class TaskPool:
             check_callable("runner", runner, "runner={}", "runner={}(...)")
             check_parameters("runner", runner, "task")
         self._limit = inf if limit is None else limit
-        self._drain = drain
+        self._drain = float(drain)
         self._on_error = on_error
         self._runner = runner
         self._open: OpenPool | None = None
@@ -229,8 +229,8 @@ class TaskPool:
         finally:
             self._open = None
             self._is_here.reset(token)
-        if pool.interrupt is not None:
-            raise pool.interrupt
+            if pool.interrupt is not None:
+                raise pool.interrupt
         if left_by is not None:
             raise left_by
 
@@ -309,11 +309,13 @@ class OpenPool:
             for handed in tasks:
                 if handed.failure is None:
                     handed.failure = InterruptedError(f"the background task {why}")
-                    handed.context.run(
-                        self._group.start_soon, self._report_in_time, handed
-                    )
-            with move_on_after(2 * LAST_WORDS, shield=True):
-                await self._all_reported.wait()
+                    if self._on_error is not None:
+                        handed.context.run(
+                            self._group.start_soon, self._report_in_time, handed
+                        )
+            if self._on_error is not None:
+                with move_on_after(2 * LAST_WORDS, shield=True):
+                    await self._all_reported.wait()
         finally:
             for handed in tasks:
                 handed.context.run(self._log, handed)
