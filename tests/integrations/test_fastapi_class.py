@@ -9,6 +9,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 from unittest.mock import MagicMock, create_autospec, patch
 
@@ -22,7 +23,6 @@ from typing_extensions import Doc, override
 import bgtasks
 import bgtasks.starlette
 from bgtasks.fastapi import BackgroundTasks, InjectedTasks, background_tasks
-from tests.snippets import ROOT
 
 from . import postponed
 from .serving import get
@@ -466,7 +466,7 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(Path(bgtasks.__file__).parents[1])},
     )
 
 
