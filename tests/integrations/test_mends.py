@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,11 +29,12 @@ from bgtasks import BackgroundTask, current_thread_limiter
 from bgtasks.asgi import BackgroundTasksMiddleware, current_tasks
 from bgtasks.fastapi import BackgroundTasks, background_tasks
 from bgtasks.opentelemetry import tracing_runner
+from bgtasks.pool import TaskPool
 from bgtasks.starlette import BackgroundTasks as StarletteTasks
 from tests.snippets import ROOT
 
 from .page import imported
-from .serving import connect_websocket, get
+from .serving import connect_websocket, get, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -199,6 +201,34 @@ async def test_fastapi_2505_exception_with_a_handler_is_reported_as_it_is() -> N
 
     assert (await get(app)).status_code == 200
     assert [type(exc) for exc in reported] == [Refused]
+
+
+def test_fastapi_3115_application_ends_when_its_tasks_have(ran: list[str]) -> None:
+    is_stopping = Event()
+    pool = TaskPool()
+
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with pool:
+            yield
+            is_stopping.set()
+
+    async def task() -> None:
+        await is_stopping.wait()
+        ran.append("ended")
+
+    app = FastAPI(lifespan=asynccontextmanager(lifespan))
+
+    @app.get("/")
+    async def endpoint(
+        tasks: Annotated[BackgroundTasks, Depends(background_tasks(runner=pool))],
+    ) -> None:
+        tasks.add_task(task)
+
+    with serving(app) as client:
+        assert client.get("/").is_success
+        assert ran == []
+
+    assert ran == ["ended"]
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])

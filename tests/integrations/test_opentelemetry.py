@@ -19,7 +19,7 @@ import anyio
 import fastapi
 import fastapi.dependencies.utils
 import pytest
-from anyio import CancelScope, Event, fail_after
+from anyio import Event, create_task_group, fail_after
 from fastapi import Depends, FastAPI, WebSocket
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -561,13 +561,16 @@ async def test_proxy_that_stands_for_nothing_any_more_has_a_span(
 
 
 async def test_cancelled_task_ends_its_span_which_is_no_error(spans: Spans) -> None:
-    tasks = BackgroundTasks(runner=spans.runner)
-    with CancelScope() as scope:
-        tasks.add_task(scope.cancel)
-        tasks.add_task(send_email, "ada@example.org")
-        tasks.tasks[0] = BackgroundTask(Event().wait)
-        scope.cancel()
-        await tasks()
+    has_started = Event()
+
+    async def wait() -> None:
+        has_started.set()
+        await Event().wait()
+
+    async with create_task_group() as group:
+        group.start_soon(BackgroundTasks([wait], runner=spans.runner))
+        await has_started.wait()
+        group.cancel_scope.cancel()
 
     (span,) = spans.of_tasks
     assert span.name == "BackgroundTask wait"
