@@ -21,6 +21,9 @@ PYTHON_FILES = $(shell find benchmarks bgtasks examples tests tools typetests -n
 CHECKED = $(filter-out typetests/examples/% typetests/gaps/% typetests/integrations/% \
 	$(foreach name,$(APART),%/$(name).py %/$(name)_tasks.py %/test_$(name).py),$(PYTHON_FILES))
 
+# Files are shared between two processes, in this order.
+TWO := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile)
 
@@ -64,9 +67,10 @@ PARTS := lint types test strict test-frameworks test-engines test-editors test-d
 check: $(READY) ## All of it: what a change must pass
 	@$(MAKE) --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) $(PARTS)
 
-lint: $(READY) ## Check style and format
+lint: $(READY) ## Check style, format, and the workflows' safety
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/zizmor --quiet --offline --persona=pedantic .github
 
 format: $(READY) ## Format the code, and mend what can be mended
 	$(BIN)/ruff check --fix
@@ -91,9 +95,8 @@ types: $(READY) ## Check the types of the code under every checker
 typetests: $(READY) ## Ask every type checker what it accepts and rejects
 	$(BIN)/python -m pytest typetests
 
-test: $(READY) typetests ## Run the run-time tests and the typetests, and see that they take every branch
-	$(BIN)/coverage run -m pytest tests $(ELSEWHERE:%=--ignore=%)
-	$(BIN)/coverage report
+test: $(READY) ## Run the run-time tests and the typetests, and see that they take every branch
+	$(BIN)/python -m pytest $(TWO) --cov typetests tests $(ELSEWHERE:%=--ignore=%)
 
 strict: $(READY) ## Run the core's tests in the debug modes of Python and asyncio
 	PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -W error -m pytest --hypothesis-profile=strict $(CORE)
