@@ -540,4 +540,5 @@ class Life(RuleBasedStateMachine):
         anyio.run(main, backend=backend, backend_options=options)
 
 
-TestLife = Life.TestCase
+# Not typed in this version of hypothesis.
+TestLife = Life.TestCase  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]

@@ -94,7 +94,7 @@ def can_ask_starlette() -> bool:
 
 def read_starlette() -> Mapping[str, Mapping[str, list[str]]]:
     """Return which checkers judge a statement of `add_task` wrongly by Starlette's."""
-    nothing = {"missed": {}, "rejected": {}}
+    nothing: Mapping[str, Mapping[str, list[str]]] = {"missed": {}, "rejected": {}}
     found: Mapping[str, Mapping[str, list[str]]] = content().get("starlette", nothing)
     return found
 
