@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -207,7 +207,8 @@ def test_fastapi_3115_application_ends_when_its_tasks_have(ran: list[str]) -> No
     is_stopping = Event()
     pool = TaskPool()
 
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         async with pool:
             yield
             is_stopping.set()
@@ -216,7 +217,7 @@ def test_fastapi_3115_application_ends_when_its_tasks_have(ran: list[str]) -> No
         await is_stopping.wait()
         ran.append("ended")
 
-    app = FastAPI(lifespan=asynccontextmanager(lifespan))
+    app = FastAPI(lifespan=lifespan)
 
     @app.get("/")
     async def endpoint(
