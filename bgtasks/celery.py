@@ -179,12 +179,19 @@ def find(app: App, task: BackgroundTask) -> CeleryTask:
             "with each"
         )
         raise LookupError(msg)
+    if app.tasks.get(name) is not found:
+        msg = (
+            f"{name}, the name of the Celery task for {task.name}, is not the one by "
+            f"which it is registered with the Celery app {app.main!r}: do not change "
+            "a task's name, write app.task(name=...)"
+        )
+        raise LookupError(msg)
     # Celery keeps one of two, which may be another one in the worker.
     if name in getattr(app, "_duplicate_task_names_warned", ()):
         msg = (
             f"two functions were registered as {name} with the Celery app "
             f"{app.main!r}, which keeps one of them: write app.task(name=...) with a "
-            "name of its own for each"
+            "name of its own for each, or shared=False if they belong to two apps"
         )
         raise LookupError(msg)
     refuse_if_never_run(found)

@@ -119,7 +119,7 @@ def find(
             )
             raise LookupError(msg)
         found = broker.find_task(names[0]) if names else None
-        if found is None or found.original_func is not func:
+        if found is None or broker.find_task(found.task_name) is not found:
             raise LookupError(why_unknown(broker, func, task.name))
     body = found.original_func
     if isgeneratorfunction(body) or isasyncgenfunction(body):

@@ -853,6 +853,18 @@ async def test_task_that_is_registered_or_replaced_later_is_found(
     assert sent(files) == ["charge", "charge", "tests.integrations.jobs.count"]
 
 
+async def test_task_whose_name_was_changed_is_refused(
+    app: Celery, files: Broker
+) -> None:
+    app.task(charge, name="charge", shared=False)
+    app.task(other_charge, name="other", shared=False)
+    app.tasks["charge"].name = "other"
+
+    await refused(app, charge, "is not the one by which it is registered")
+
+    assert sent(files) == []
+
+
 async def test_task_made_by_other_means_than_celerys_decorator_is_found(
     app: Celery, files: Broker
 ) -> None:

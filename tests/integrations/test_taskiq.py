@@ -491,6 +491,15 @@ async def test_task_whose_name_another_function_took_is_refused(outbox: Outbox) 
     assert sent(outbox) == [("report", {})] * 2
 
 
+async def test_task_whose_name_was_changed_is_refused(outbox: Outbox) -> None:
+    task = outbox.register_task(report, "report")
+    outbox.register_task(other_report, "other")
+    task.task_name = "other"
+
+    await refused(outbox, report, "is not registered with the Outbox")
+    await refused(outbox, task, "has another one by its name")
+
+
 async def test_shared_task_whose_name_the_broker_has_itself_is_refused(
     outbox: Outbox,
 ) -> None:
