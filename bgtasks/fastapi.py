@@ -81,6 +81,7 @@ class InjectedTasks(StarletteTasks, background.BackgroundTasks):  # type: ignore
         finally:
             if self._runs_once:
                 self.tasks.clear()
+                self._begun = False  # a task added after the request is warned of
 
     def _join(self, fastapi_tasks: background.BackgroundTasks) -> None:
         """Let FastAPI run these tasks once, with its own ones of the request."""

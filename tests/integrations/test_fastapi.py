@@ -1,5 +1,6 @@
 """bgtasks.fastapi: FastAPI's own examples over HTTP, and injection."""
 
+import gc
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Any
@@ -515,6 +516,42 @@ async def test_tasks_that_an_inner_dependency_adds_when_it_ends_run_too() -> Non
     await get(app)
 
     assert ran == ["of the endpoint", "at the end"]
+
+
+async def test_task_added_after_the_end_of_the_request_is_warned_of() -> None:
+    app = FastAPI()
+    kept: list[BackgroundTasks] = []
+
+    @app.get("/")
+    async def endpoint(tasks: BackgroundTasks) -> None:
+        tasks.add_task(list[int])
+        kept.append(tasks)
+
+    await get(app)
+    kept[0].add_task(kept.clear)
+
+    def forget() -> None:
+        kept.clear()
+        gc.collect()
+
+    with pytest.warns(ResourceWarning, match=r"never run: list\.clear"):
+        forget()
+
+
+async def test_tasks_of_a_request_that_failed_are_warned_of_once_by_the_note(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    async def endpoint(tasks: BackgroundTasks) -> None:
+        tasks.add_task(list[int])
+        raise HTTPException(404)
+
+    await get(app)
+    gc.collect()
+
+    assert recwarn.list == []
 
 
 async def test_error_page_of_an_exception_handler_runs_no_task() -> None:
