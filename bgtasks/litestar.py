@@ -67,4 +67,12 @@ class BackgroundTasks(CoreTasks, background_tasks.BackgroundTasks):  # type: ign
         super().__init__(
             tasks, as_group=run_in_task_group, on_error=on_error, runner=runner
         )
-        self.run_in_task_group = run_in_task_group
+
+    @property
+    def run_in_task_group(self) -> bool:
+        """Litestar's name of ``as_group``."""
+        return self.as_group
+
+    @run_in_task_group.setter
+    def run_in_task_group(self, value: bool) -> None:
+        self.as_group = value

@@ -53,6 +53,16 @@ def test_classes_are_ours_and_litestars() -> None:
     assert isinstance(tasks, background_tasks.BackgroundTasks)
 
 
+def test_run_in_task_group_may_be_set_later() -> None:
+    tasks = BackgroundTasks()
+
+    tasks.run_in_task_group = True
+    assert tasks.as_group is True
+
+    tasks.as_group = False
+    assert tasks.run_in_task_group is False
+
+
 @pytest.mark.parametrize(
     "tasks", [BackgroundTasks([], True), BackgroundTasks(run_in_task_group=True)]
 )
