@@ -10,7 +10,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from math import inf
 from types import TracebackType
 from typing import Annotated, Self
@@ -33,11 +33,12 @@ from ._calls import (
     is_awaitable,
 )
 from ._notes import replace_note
-from ._task import BackgroundTask
+from ._task import BackgroundTask, name_all
+from ._tasks import BackgroundTasks, note_not_run
 
 __all__ = ["TaskPool"]
 
-logger = logging.getLogger("bgtasks")
+logger: logging.Logger = logging.getLogger("bgtasks")
 
 # How many seconds `on_error` gets when tasks are cut off, as the process is to end.
 LAST_WORDS = 0.4
@@ -164,7 +165,10 @@ class TaskPool:
             pool.start_waiting()
             return
         refusal = RuntimeError(msg)
-        replace_note(refusal, "Not run: ", f"{task.name}.")
+        if isinstance(task.func, BackgroundTasks):
+            note_not_run(refusal, task.func, "as the pool did not take them")
+        else:
+            replace_note(refusal, "Not run: ", f"{task.name}.")
         raise refusal
 
     async def __aenter__(self) -> Self:
@@ -241,10 +245,10 @@ class HandedOver:
     __slots__ = ("context", "failure", "is_reported", "task")
 
     def __init__(self, task: BackgroundTask) -> None:
-        self.task = task
-        self.context = copy_context()
+        self.task: BackgroundTask = task
+        self.context: Context = copy_context()
         self.failure: Exception | None = None
-        self.is_reported = False
+        self.is_reported: bool = False
 
 
 class OpenPool:
@@ -257,9 +261,9 @@ class OpenPool:
         on_error: Callable[[BackgroundTask, Exception], object] | None,
         runner: Callable[[BackgroundTask], Awaitable[object]] | None,
     ) -> None:
-        self.waiting = deque[HandedOver]()
-        self.running = set[HandedOver]()
-        self.is_left = False  # takes no more tasks
+        self.waiting: deque[HandedOver] = deque()
+        self.running: set[HandedOver] = set()
+        self.is_left: bool = False  # takes no more tasks
         self.interrupt: KeyboardInterrupt | None = None
         self._group = group
         self._limit = limit
@@ -298,6 +302,7 @@ class OpenPool:
 
     async def cut_off(self, why: str) -> None:
         """Cancel the tasks that have not ended, and report them in a short time."""
+        waiting = {*self.waiting}
         tasks = [*self.waiting, *self.running]
         self.waiting.clear()
         if not tasks:
@@ -308,7 +313,9 @@ class OpenPool:
             self._group.cancel_scope.cancel()
             for handed in tasks:
                 if handed.failure is None:
-                    handed.failure = InterruptedError(f"the background task {why}")
+                    handed.failure = interrupted(
+                        handed.task, why, has_begun=handed not in waiting
+                    )
                     if self._on_error is not None:
                         handed.context.run(
                             self._group.start_soon, self._report_in_time, handed
@@ -412,6 +419,17 @@ def failure_of(exc: BaseException) -> Exception:
         failure.__cause__ = exc
         return failure
     return as_failure(exc)
+
+
+def interrupted(task: BackgroundTask, why: str, *, has_begun: bool) -> Exception:
+    """Return what to report of a task that does not end; a collection's are named."""
+    failure = InterruptedError(f"the background task {why}")
+    if isinstance(task.func, BackgroundTasks):
+        if has_begun:
+            replace_note(failure, "Not finished: ", f"{name_all(task.func.tasks)}.")
+        else:
+            note_not_run(failure, task.func, f"as it {why}")
+    return failure
 
 
 def as_failure(exc: BaseException) -> Exception:

@@ -661,6 +661,32 @@ async def test_collection_handed_over_as_one_task_keeps_its_order() -> None:
     assert ran == ["slow", "fast"]
 
 
+@pytest.mark.anyio
+async def test_tasks_of_a_collection_are_named_if_it_does_not_end(
+    reports: Reports, report: Callable[[BackgroundTask, Exception], object]
+) -> None:
+    def steps() -> BackgroundTasks:
+        return BackgroundTasks([forever, nothing])
+
+    pool = TaskPool(limit=1, drain=0, on_error=report)
+    async with pool:
+        await pool(steps())
+        await pool(steps())
+        await anyio.wait_all_tasks_blocked()
+
+    notes = [exc.__notes__ for _, exc in reports]
+    names = f"{HERE}.forever, {HERE}.nothing."
+    assert sorted(notes) == [
+        [f"Not finished: {names}"],
+        [f"Not run, as it did not end within 0 seconds: {names}"],
+    ]
+    with pytest.raises(RuntimeError) as refused:
+        await pool(steps())
+    assert refused.value.__notes__ == [
+        f"Not run, as the pool did not take them: {names}"
+    ]
+
+
 # Refusals
 
 
