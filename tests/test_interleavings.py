@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sys
+import sysconfig
 import threading
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import ProcessPoolExecutor
@@ -272,7 +273,10 @@ def failures_of_threads(world: World) -> Generator[None]:
 
 # The core
 
-PREEMPTIONS = 0 if "BGTASKS_ELSEWHERE" in os.environ else 1
+# Only one thread runs at a time, so without a GIL there is nothing more to see; and
+# sys.settrace() is slow there.
+IS_FREE_THREADED = sysconfig.get_config_var("Py_GIL_DISABLED")
+PREEMPTIONS = 0 if IS_FREE_THREADED or "BGTASKS_ELSEWHERE" in os.environ else 1
 ALL = [(name, backend) for name in CASES for backend in CASES[name].backends]
 
 

@@ -12,6 +12,7 @@ import signal
 import threading
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +22,7 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 import pytest
+import trio
 from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +46,18 @@ EXCEPTIONS: list[type[BaseException]] = [
     GeneratorExit,
 ]
 Shape: TypeAlias = Literal["async", "plain", "async partial", "partial", "lambda"]
-Action: TypeAlias = Literal["end", "fail", "add", "nest", "cancel", "cancel and fail"]
+Action: TypeAlias = Literal[
+    "end",
+    "fail",
+    "add",
+    "add from outside",
+    "append",
+    "remove",
+    "nest",
+    "cancel",
+    "cancel and fail",
+    "cancel natively",
+]
 OnError: TypeAlias = Literal["none", "plain", "async", "raises"]
 
 
@@ -71,11 +84,19 @@ class Program:
 EMPTY = Program([])
 
 
-def calls(programs: st.SearchStrategy[Program]) -> st.SearchStrategy[Call]:
+# What is added from outside comes at a moment that no order of calls decides.
+IN_ORDER: list[Action] = [
+    action for action in get_args(Action) if action != "add from outside"
+]
+
+
+def calls(
+    programs: st.SearchStrategy[Program], actions: list[Action]
+) -> st.SearchStrategy[Call]:
     return st.builds(
         Call,
         shape=st.sampled_from(["async", "plain", "async partial", "partial", "lambda"]),
-        action=st.sampled_from([*["end"] * 3, *["fail"] * 2, *get_args(Action)]),
+        action=st.sampled_from([*["end"] * 3, *["fail"] * 2, *actions]),
         waits=st.integers(0, 2),
         exception=st.sampled_from([ValueError, *EXCEPTIONS]),
         program=programs,
@@ -94,13 +115,15 @@ def programs_of(
     )
 
 
-def programs(as_group: st.SearchStrategy[bool]) -> st.SearchStrategy[Program]:
-    leaves = programs_of(calls(st.just(EMPTY)), as_group)
-    return programs_of(calls(leaves), as_group)
+def programs(
+    as_group: st.SearchStrategy[bool], actions: list[Action]
+) -> st.SearchStrategy[Program]:
+    leaves = programs_of(calls(st.just(EMPTY), actions), as_group)
+    return programs_of(calls(leaves, actions), as_group)
 
 
-SEQUENTIAL = programs(st.just(value=False))
-ANY = programs(st.booleans())
+SEQUENTIAL = programs(st.just(value=False), IN_ORDER)
+ANY = programs(st.booleans(), [*get_args(Action)])
 
 
 # By hand
@@ -134,15 +157,22 @@ async def call_by_hand(task: BackgroundTask) -> None:
 class ByHand:
     on_error: Callable[[BackgroundTask, Exception], object] | None
     runner: Callable[[BackgroundTask], Awaitable[object]] | None
-    tasks: list[BackgroundTask] = field(default_factory=list[BackgroundTask])
+    tasks: list[Callable[[], object]] = field(
+        default_factory=list[Callable[[], object]]
+    )
 
     def add_task(self, func: Callable[..., object], *args: object) -> None:
         self.tasks.append(BackgroundTask(func, *args))
 
     async def __call__(self) -> None:
-        for task in self.tasks:
+        for item in self.tasks:
+            task = item if isinstance(item, BackgroundTask) else BackgroundTask(item)
             try:
-                await (call_by_hand(task) if self.runner is None else self.runner(task))
+                if self.runner is None:
+                    await call_by_hand(task)
+                else:
+                    await self.runner(task)
+                    await checkpoint_if_cancelled()
             except Exception as exc:
                 if self.on_error is None:
                     raise
@@ -177,7 +207,18 @@ class World:
     added: list[int] = field(default_factory=list[int])
     said: list[str] = field(default_factory=list[str])  # the notes
     parents: dict[int, int] = field(default_factory=dict[int, int])
+    # Taken out of a list, or not put into one as its run was over.
+    removed: set[int] = field(default_factory=set[int])
+    over: set[int] = field(default_factory=set[int])  # runs, by their parent
     scope: anyio.CancelScope | None = None
+    task: asyncio.Task[None] | None = None
+    post: Callable[..., object] | None = None  # by a thread, into the event loop
+
+    async def run_program(self, program: Program, parent: int) -> None:
+        try:
+            await self.collection(program, parent)()
+        finally:
+            self.over.add(parent)
 
     def collection(self, program: Program, parent: int) -> Callable[[], Any]:
         options: dict[str, Any] = {
@@ -218,17 +259,55 @@ class World:
                 self.hear(other)
 
     def add(self, tasks: Any, calls: list[Call], parent: int) -> None:
+        for _, function in self.functions(tasks, calls, parent):
+            tasks.add_task(function)
+
+    def add_from_outside(self, tasks: Any, calls: list[Call], parent: int) -> None:
+        functions = [*self.functions(tasks, calls, parent)]
+        self.removed.update(number for number, _ in functions)
+
+        def add() -> None:
+            if parent not in self.over:
+                for number, function in functions:
+                    tasks.add_task(function)
+                    self.removed.remove(number)
+
+        self.in_loop_soon(add)
+
+    def in_loop_soon(self, call: Callable[[], object]) -> None:
+        with suppress(RuntimeError):  # the event loop is closed
+            if self.post is not None:
+                self.post(call)
+
+    def functions(
+        self, tasks: Any, calls: list[Call], parent: int
+    ) -> Iterator[tuple[int, Callable[[], object]]]:
         for call in calls:
             number = len(self.added)
             self.added.append(number)
             self.parents[number] = parent
-            tasks.add_task(self.function(number, call, tasks))
+            yield number, self.function(number, call, tasks)
+
+    def remove(self, tasks: Any) -> None:
+        """Take the last one out of the list, unless it has been started."""
+        if getattr(tasks, "as_group", False) or not tasks.tasks:
+            return
+        last: Any = tasks.tasks[-1]
+        task = last if isinstance(last, BackgroundTask) else BackgroundTask(last)
+        number = int(task.name.split("_")[-1])
+        if number not in self.numbers("start"):
+            tasks.tasks.pop()
+            self.removed.add(number)
 
     def function(
         self, number: int, call: Call, tasks: Callable[[], Any]
     ) -> Callable[[], object]:
         def plain() -> None:
             with Step(self, number):
+                if call.action == "add from outside":
+                    parent = self.parents[number]
+                    self.add_from_outside(tasks, call.program.calls, parent)
+                    return
                 self.act(
                     number, call, tasks, lambda func: anyio.from_thread.run_sync(func)
                 )
@@ -238,7 +317,7 @@ class World:
                 for _ in range(call.waits):
                     await checkpoint()
                 if call.action == "nest":
-                    await self.collection(call.program, number)()
+                    await self.run_program(call.program, number)
                 else:
                     self.act(number, call, tasks, lambda func: func())
 
@@ -256,17 +335,28 @@ class World:
         self,
         number: int,
         call: Call,
-        tasks: Callable[[], Any],
+        tasks: Any,
         in_loop: Callable[[Callable[[], None]], None],
     ) -> None:
-        if self.scope is not None and "cancel" in call.action:
+        if call.action == "cancel natively" and self.task is not None:
+            self.in_loop_soon(self.task.cancel)
+        elif self.scope is not None and "cancel" in call.action:
             in_loop(self.scope.cancel)
         if "fail" in call.action:
             raise call.exception(number)
         # Nothing nested in a thread: in a cancelled scope, anyio 4.16 spins for ever in
         # a task group that from_thread.run() has begun.
-        if call.action == "add":
-            self.add(tasks, call.program.calls, self.parents[number])
+        parent = self.parents[number]
+        match call.action:
+            case "add" | "add from outside":
+                self.add(tasks, call.program.calls, parent)
+            case "append":
+                for _, function in self.functions(tasks, call.program.calls, parent):
+                    tasks.tasks.append(function)
+            case "remove":
+                self.remove(tasks)
+            case _:
+                pass
 
     def numbers(self, what: str) -> list[int]:
         return [line.number for line in self.trace if line.what == what]
@@ -291,7 +381,7 @@ class Step:
         self.world.trace.append(Line("end", self.number, kind))
 
 
-Cancel: TypeAlias = Literal["never", "scope", "task"]
+Cancel: TypeAlias = Literal["never", "scope", "task", "by a task of it"]
 
 
 def run(
@@ -307,7 +397,7 @@ def run(
 
     async def run_it() -> None:
         try:
-            await world.collection(program, -1)()
+            await world.run_program(program, -1)
         except BaseException as exc:
             world.trace.append(Line("left", -1, type(exc)))
             world.hear(exc)
@@ -315,13 +405,19 @@ def run(
                 raise
 
     async def cancel_task() -> None:
-        task = asyncio.ensure_future(run_it())
-        for _ in range(after):
-            await asyncio.sleep(0)
-        task.cancel()
+        world.post = asyncio.get_running_loop().call_soon_threadsafe
+        world.task = task = asyncio.ensure_future(run_it())
+        if cancel == "task":
+            for _ in range(after):
+                await asyncio.sleep(0)
+            task.cancel()
         await asyncio.wait([task])
 
     async def main() -> None:
+        if event_loop[0] == "trio":
+            world.post = trio.lowlevel.current_trio_token().run_sync_soon
+        else:
+            world.post = asyncio.get_running_loop().call_soon_threadsafe
         with anyio.CancelScope() as scope:
             world.scope = scope
             async with anyio.create_task_group() as group:
@@ -341,7 +437,7 @@ def run(
     signal.alarm(5)
     try:
         anyio.run(
-            cancel_task if cancel == "task" else main,
+            cancel_task if "task" in cancel else main,
             backend=backend,
             backend_options=options,
         )
@@ -379,7 +475,7 @@ def assert_all_accounted_for(world: World) -> None:
     # then it is named as the one where the run ended, or as not finished.
     # A cancelled group names the task that ran a collection, not that one's tasks.
     named = world.named()
-    for number in {*world.added} - {*started}:
+    for number in {*world.added} - {*started} - world.removed:
         assert number in named or world.parents[number] in named, "a task was lost"
     assert not world.named("Not run") & {*started}, "a task is wrongly said not to run"
 
@@ -444,6 +540,13 @@ def test_every_task_is_accounted_for_whenever_asyncio_cancels_the_run(
     program: Program, event_loop: tuple[str, dict[str, Any]], after: int
 ) -> None:
     assert_all_accounted_for(run(program, event_loop, cancel="task", after=after))
+
+
+@given(ANY, st.sampled_from(EVENT_LOOPS[:-1]))
+def test_every_task_is_accounted_for_when_one_cancels_the_run_natively(
+    program: Program, event_loop: tuple[str, dict[str, Any]]
+) -> None:
+    assert_all_accounted_for(run(program, event_loop, cancel="by a task of it"))
 
 
 # A collection's life
