@@ -165,6 +165,8 @@ def join_parameters(function: griffe.Function) -> None:
 def inherit_parameters(subclass: griffe.Class) -> None:
     """Describe the parameters of a constructor where it is inherited, too."""
     for base in subclass.mro():
+        if "__init__" in base.members:  # of a base without an entry: not once more
+            base.members["__init__"].docstring = None
         tables = [each for each in sections_of(base) if each.kind is PARAMETERS]
         if tables:
             sections_of(subclass)[1:1] = tables

@@ -94,6 +94,14 @@ def test_example_can_be_linked_to_from_other_projects(
     assert entries[f"bgtasks.{example}"].endswith(f"/#bgtasks.{example}")
 
 
+def test_parameters_of_an_inherited_constructor_are_described_once(site: Path) -> None:
+    page = (site / "reference-integrations" / "index.html").read_text("utf-8")
+    _, _, rest = page.partition('id="bgtasks.fastapi.BackgroundTasks"')
+    entry, _, _ = rest.partition('id="bgtasks.fastapi.background_tasks"')
+
+    assert entry.count("Parameters:") == 1
+
+
 def test_signature_is_shown_as_written(site: Path) -> None:
     page = (site / "reference" / "index.md").read_text("utf-8")
 
