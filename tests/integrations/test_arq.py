@@ -28,7 +28,7 @@ async def resize(path: str, *, width: int) -> None:
 async def test_arq_worker_makes_the_call(redis: RedisServer) -> None:
     pool = await create_pool(RedisSettings(port=redis.port))
     with imported("arq_runner") as page:
-        tasks = BackgroundTasks(runner=page.arq_runner(pool))
+        tasks = BackgroundTasks(runner=page.arq_runner(pool, resize))
         tasks.add_task(resize, "portrait.png", width=800)
         await tasks()
         sent = list(calls)
@@ -42,6 +42,9 @@ async def test_arq_worker_makes_the_call(redis: RedisServer) -> None:
         )
         await worker.main()
         await worker.close()
+
+        with pytest.raises(LookupError, match=r"print is none of the functions"):
+            await BackgroundTasks([print], runner=page.arq_runner(pool, resize))()
 
     assert sent == []
     assert calls == [("portrait.png", 800)]

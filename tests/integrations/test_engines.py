@@ -8,7 +8,7 @@ import pytest
 from dramatiq.brokers.stub import StubBroker
 from httpx import AsyncClient
 
-from bgtasks import BackgroundTasks
+from bgtasks import BackgroundTask, BackgroundTasks
 
 from .page import imported, snippet
 from .processes import RedisServer, free_port, running
@@ -94,10 +94,30 @@ async def test_dramatiq_worker_makes_the_call() -> None:
     assert sorted(calls) == [("portrait.png", 400), ("portrait.png", 800)]
 
 
+async def test_function_of_two_actors_is_refused_and_each_actor_is_sent() -> None:
+    broker = StubBroker()
+
+    def resize(path: str) -> None: ...
+
+    fast = dramatiq.actor(broker=broker, actor_name="fast", queue_name="fast")(resize)
+    dramatiq.actor(broker=broker, actor_name="slow", queue_name="slow")(resize)
+
+    with imported("dramatiq_runner") as page:
+        run = page.dramatiq_runner(broker)
+        await BackgroundTasks([BackgroundTask(fast, "a.png")], runner=run)()
+        with pytest.raises(LookupError, match="is not one actor of the broker, but 2"):
+            await BackgroundTasks([BackgroundTask(resize, "a.png")], runner=run)()
+
+    assert broker.queues["fast"].qsize() == 1
+    assert broker.queues["slow"].qsize() == 0
+
+
 async def test_function_that_is_no_actor_is_refused() -> None:
     broker = StubBroker()
 
     with imported("dramatiq_runner") as page:
         tasks = BackgroundTasks([print], runner=page.dramatiq_runner(broker))
-        with pytest.raises(LookupError, match=r"^builtins\.print is no actor"):
+        with pytest.raises(
+            LookupError, match=r"^builtins\.print is not one actor of the broker, but 0"
+        ):
             await tasks()
