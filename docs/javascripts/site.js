@@ -46,7 +46,12 @@
       scrolls ? region.setAttribute("tabindex", "0") : region.removeAttribute("tabindex")
     }
   }
+  const headers = () => {
+    for (const header of document.querySelectorAll("article th:empty")) {
+      header.replaceWith(document.createElement("td"))
+    }
+  }
   new MutationObserver(mend).observe(document, { childList: true, subtree: true })
   addEventListener("resize", mend)
-  addEventListener("DOMContentLoaded", mend)
+  addEventListener("DOMContentLoaded", () => { headers(); mend() })
 })()
