@@ -166,13 +166,13 @@ class Injection(ABCMeta):  # so that a subclass may have an abstract class besid
     class is a class in all else: it can be called, subclassed, patched and be a spec.
     """
 
-    __origin__ = InjectedTasks
-    __args__ = (InjectedTasks,)
+    __origin__: type = InjectedTasks
+    __args__: tuple[type, ...] = (InjectedTasks,)
 
     def __init__(cls, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
-        cls.dependency = dependency_of(cls)
-        cls.__metadata__ = (Depends(cls.dependency),)
+        cls.dependency: Callable[..., Awaitable[BackgroundTasks]] = dependency_of(cls)
+        cls.__metadata__: tuple[object, ...] = (Depends(cls.dependency),)
 
     __class__ = property(class_of_annotated)  # pyright: ignore[reportIncompatibleMethodOverride]  # it has no setter
 
