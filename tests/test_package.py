@@ -52,7 +52,7 @@ def test_import_brings_in_no_framework() -> None:
 
 @pytest.mark.skipif(NAME != "bgtasks", reason="a copy has no distribution")
 def test_version_is_that_of_the_distribution() -> None:
-    assert subject.__version__ == importlib.metadata.version("bgtasks")
+    assert subject.__version__ == importlib.metadata.version("typed-bgtasks")
 
 
 def test_marker_of_typed_packages_is_in_the_package() -> None:
