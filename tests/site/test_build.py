@@ -1,16 +1,15 @@
 """`make site`: what it shows, what it refuses, and that nothing is written twice."""
 
 import re
-import shutil
 import subprocess
 import zlib
 from pathlib import Path
 
 import pytest
 
+from tests import recipe
 from tests.elsewhere import run
 from tests.public_api import exported
-from tests.snippets import ROOT
 
 NEW = '''
 
@@ -25,19 +24,12 @@ def new_lesson() -> None:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A copy of what the site is made of, for a test to change."""
-    for folder in ("bgtasks", "docs", "examples", "tests/site", "tools", "typetests"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
-    for file in ROOT.iterdir():
-        if file.is_file():
-            shutil.copy2(file, tmp_path)  # its time too, or make builds .venv anew
-    (tmp_path / "tests" / "__init__.py").touch()
-    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
-    (tmp_path / ".envs").symlink_to(ROOT / ".envs")
+    recipe.clone(tmp_path)
     return tmp_path
 
 
 def make(*arguments: str, tree: Path) -> subprocess.CompletedProcess[str]:
-    return run("make", *arguments, cwd=tree, expect=None)
+    return run("make", *arguments, cwd=tree, expect=None, PYTHONPATH=tree)
 
 
 def add(text: str, to: Path) -> None:
@@ -156,6 +148,18 @@ def test_new_example_is_asserted_shown_and_found(tree: Path) -> None:
     assert 'has incompatible type "int"; expected "str"' in shown.replace("&quot;", '"')
     mistakes = (tree / "site" / "mistakes" / "index.html").read_text("utf-8")
     assert f"typed-examples/#{anchor}" in mistakes
+
+
+def test_integration_of_the_recipe_in_contributing_is_shown(tree: Path) -> None:
+    recipe.follow(tree)
+
+    made = make("site", tree=tree)
+
+    assert made.returncode == 0, made.stdout + made.stderr
+    entry = (tree / "site/reference-integrations/index.html").read_text("utf-8")
+    assert 'id="bgtasks.falcon.background_tasks"' in entry
+    examples = (tree / "site/typed-examples/index.html").read_text("utf-8")
+    assert 'id="bgtasks.falcon--after_the_response"' in examples
 
 
 def test_docs_asks_the_checkers_about_what_the_site_shows(tree: Path) -> None:
