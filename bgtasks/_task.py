@@ -285,6 +285,21 @@ class ThreadHop:
             )
 
 
+def start_by(
+    runner: Callable[[BackgroundTask], object], task: BackgroundTask
+) -> Awaitable[object]:
+    """Call a runner, and return what it returns, to be awaited."""
+    running = runner(task)
+    if is_awaitable(running):
+        return running
+    got = "None" if running is None else f"'{type(running).__name__}' object"
+    msg = (
+        f"runner must return an awaitable, got {got}: "
+        "write it as `async def runner(task)`"
+    )
+    raise TypeError(msg)
+
+
 def name_of(task: BackgroundTask) -> str:
     """Return the task's name, whatever a subclass has made of it."""
     try:

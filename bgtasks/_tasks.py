@@ -19,7 +19,6 @@ from ._calls import (
     check_callable,
     check_parameters,
     close_coroutine,
-    is_awaitable,
 )
 from ._group import GroupRun
 from ._notes import add_note, replace_note, run_codes, run_numbers
@@ -31,6 +30,7 @@ from ._task import (
     as_task,
     name_all,
     note_place,
+    start_by,
 )
 
 
@@ -222,14 +222,7 @@ class BackgroundTasks:
         if self._runner is None:
             await task()
             return
-        running = self._runner(task)
-        if not is_awaitable(running):
-            msg = (
-                f"runner must return an awaitable, got {running!r}: "
-                "write it as `async def runner(task)`"
-            )
-            raise TypeError(msg)
-        await running
+        await start_by(self._runner, task)
         # A runner may have shielded the task from a cancellation.
         await checkpoint_if_cancelled()
 

@@ -13,8 +13,8 @@ from opentelemetry import context, trace
 from typing_extensions import Doc
 
 from . import __version__
-from ._calls import check_callable, check_parameters, is_awaitable
-from ._task import BackgroundTask, name_of
+from ._calls import check_callable, check_parameters
+from ._task import BackgroundTask, name_of, start_by
 
 __all__ = ["tracing_runner"]
 
@@ -69,7 +69,7 @@ def tracing_runner(
             if runner is None:
                 await task()
             else:
-                await started(runner, task)
+                await start_by(runner, task)
         except Exception as exc:
             record(span, exc)
             raise
@@ -94,19 +94,6 @@ def span_name(func: object) -> str:
     with suppress(Exception):  # a proxy may stand for nothing any more
         return f"BackgroundTask {getattr(func, '__name__', func.__class__.__name__)}"
     return f"BackgroundTask {type(func).__name__}"
-
-
-def started(
-    runner: Callable[[BackgroundTask], Awaitable[object]], task: BackgroundTask, /
-) -> Awaitable[object]:
-    running = runner(task)
-    if not is_awaitable(running):
-        msg = (
-            f"runner must return an awaitable, got '{type(running).__name__}' object: "
-            "write it as `async def runner(task)`"
-        )
-        raise TypeError(msg)
-    return running
 
 
 def record(span: trace.Span, exc: Exception) -> None:

@@ -30,10 +30,9 @@ from ._calls import (
     await_or_drop,
     check_callable,
     check_parameters,
-    is_awaitable,
 )
 from ._notes import replace_note
-from ._task import BackgroundTask, name_all
+from ._task import BackgroundTask, name_all, start_by
 from ._tasks import BackgroundTasks, note_not_run
 
 __all__ = ["TaskPool"]
@@ -356,14 +355,7 @@ class OpenPool:
         if self._runner is None:
             await task()
             return
-        running = self._runner(task)
-        if not is_awaitable(running):
-            msg = (
-                f"runner must return an awaitable, got {running!r}: "
-                "write it as `async def runner(task)`"
-            )
-            raise TypeError(msg)
-        await running
+        await start_by(self._runner, task)
 
     async def _report_in_time(self, handed: HandedOver) -> None:
         with move_on_after(LAST_WORDS, shield=True):
