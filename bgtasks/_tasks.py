@@ -160,8 +160,8 @@ class BackgroundTasks:
             Exception: What the first task to fail raised, if there is no ``on_error``,
                 or what ``on_error`` raised. A note names the task and those not run.
         """
-        self._begun = True
         run = next(run_numbers)
+        self._begun = True  # last, as Ctrl-C may come in a call
         # Not as in `for task in tasks`: an iterator that has once found the end of the
         # list stays there, and misses what is added while a thread still works.
         tasks = self.tasks
@@ -197,6 +197,9 @@ class BackgroundTasks:
                     if self._on_error is None or not isinstance(exc, Exception):
                         raise
                     await await_or_drop(self._on_error, self._on_error(task, exc))
+                    # What is told of this failure is not about the next, which may be
+                    # the same object.
+                    run = next(run_numbers)
                     # Nothing starts after a cancellation: it may have come meanwhile.
                     await checkpoint_if_cancelled()
         except BaseException as exc:

@@ -100,6 +100,46 @@ def test_future_that_many_runs_await_at_once_has_notes_of_one(
 
 
 @pytest.mark.anyio
+async def test_exception_that_on_error_has_had_is_noted_anew() -> None:
+    fail = shared_by_raising()
+    name = getattr(fail, "__qualname__", "")
+    reported: list[list[str]] = []
+    tasks = BackgroundTasks(
+        [fail, BackgroundTasks([fail]), fail],
+        on_error=lambda _, exc: reported.append(notes_of(exc)),
+    )
+
+    await tasks()
+
+    nested = BackgroundTask(BackgroundTasks()).name
+    assert reported == [
+        [f"At background task 1 of 3, {HERE}.{name}."],
+        [
+            f"At background task 1 of 1, {HERE}.{name}.",
+            f"At background task 2 of 3, {nested}.",
+        ],
+        [f"At background task 3 of 3, {HERE}.{name}."],
+    ]
+
+
+@pytest.mark.anyio
+async def test_exception_that_tasks_of_a_group_share_names_all_of_them() -> None:
+    failure = Failure()
+
+    async def fail() -> None:
+        raise failure
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await BackgroundTasks([fail, fine_async, fail, fail], as_group=True)()
+
+    assert caught.value.exceptions == (failure,) * 3
+    name = BackgroundTask(fail).name
+    assert sorted(notes_of(failure)) == [  # trio starts them in any order
+        f"At background task {place} of 4, {name}." for place in (1, 3, 4)
+    ]
+
+
+@pytest.mark.anyio
 async def test_notes_of_other_people_stay() -> None:
     failure = Failure()
     failure.add_note("theirs")
