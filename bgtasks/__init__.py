@@ -1,8 +1,8 @@
-"""Calls put aside and run later, with every argument checked by the type checker.
+"""Typed background tasks: queue a function call now, run it after the response.
 
-``BackgroundTasks().add_task(send_email, "ada@example.org", subject="Welcome")`` stores
-the call; ``await tasks()`` runs it. Any framework that ends its response with
-``await response.background()`` can carry it.
+``tasks.add_task(send_email, "ada@example.org", subject="Hi")`` stores the call, and the
+type checker checks its arguments. ``await tasks()`` runs it: any framework that awaits
+``response.background()`` after its response can do that.
 """
 
 # SPDX-License-Identifier: MIT-0

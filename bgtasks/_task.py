@@ -1,4 +1,4 @@
-"""One call put aside, and the worker thread that makes plain calls."""
+"""One function call to run later, and the worker thread that makes plain calls."""
 
 # SPDX-License-Identifier: MIT-0
 
@@ -31,14 +31,19 @@ P = ParamSpec("P")
 
 
 class BackgroundTask:  # noqa: PLW1641 (its arguments may be unhashable)
-    """A function and its arguments, put aside: ``await task()`` makes the call.
+    """A function call to run later, usually after a response.
 
-    An ``async def`` function is awaited in the event loop. A plain one runs in a worker
-    thread, in a copy of the context, under ``current_thread_limiter()``; if it returns
-    an awaitable, as a lambda around an async function does, that is awaited in the
-    event loop. The result is dropped, what the call raises is raised.
+    ```python
+    task = BackgroundTask(send_email, "ada@example.org", subject="Welcome")
+    JSONResponse({"ok": True}, background=task)
+    ```
 
-    Tasks are equal if their ``func``, ``args`` and ``kwargs`` are.
+    ``await task()`` makes the call: of an async function in the event loop, of a plain
+    one in a worker thread, in a copy of the context, under
+    ``current_thread_limiter()``. If a plain function or a lambda returns a coroutine,
+    that is awaited in the event loop. The result is dropped; an exception is raised.
+
+    Tasks are equal if their ``func``, ``args`` and ``kwargs`` are equal.
 
     Args:
         *args: Positional arguments of ``func``.
@@ -62,7 +67,7 @@ class BackgroundTask:  # noqa: PLW1641 (its arguments may be unhashable)
             Callable[P, object],
             Doc(
                 """
-                The function to call later: plain or async, a method, a class, a
+                The function to call later: async or plain, a method, a class, a
                 lambda, any callable. Positional-only, so that the function may have
                 parameters called `func` and `self`.
                 """
@@ -85,15 +90,15 @@ class BackgroundTask:  # noqa: PLW1641 (its arguments may be unhashable)
 
     @property
     def name(self) -> str:
-        """The qualified name of ``func``, for logs: it shows no argument's value."""
+        """The qualified name of ``func``, for logs. It never shows an argument."""
         return qualified_name(self.func)
 
     @property
     def is_async(self) -> bool:
-        """Whether the call is awaited in the event loop, not made in a worker thread.
+        """Whether the call runs in the event loop, not in a worker thread.
 
-        True for ``async def`` functions and methods, for objects whose ``__call__`` is
-        one, and for ``functools.partial`` objects of either.
+        True for async functions and methods, for objects with an async ``__call__``,
+        and for ``functools.partial`` objects of these.
         """
         func = self.func
         # For a function its flags say the same as iscoroutinefunction() ten times
@@ -103,7 +108,7 @@ class BackgroundTask:  # noqa: PLW1641 (its arguments may be unhashable)
         return is_async_callable(func)
 
     async def __call__(self) -> None:
-        """Make the call."""
+        """Make the call, and wait until it has ended."""
         if self.is_async:
             await await_or_drop(self.func, self.func(*self.args, **self.kwargs))
         else:
@@ -125,11 +130,11 @@ class BackgroundTask:  # noqa: PLW1641 (its arguments may be unhashable)
 
 
 def current_thread_limiter() -> CapacityLimiter:
-    """Return the limiter of the worker threads that run background tasks.
+    """Return the limiter of the worker threads that run plain functions as tasks.
 
-    Each event loop has its own, with 40 threads until you change its ``total_tokens``.
-    It is not anyio's default limiter, which a framework's sync endpoints share: slow
-    background tasks do not make them wait.
+    Each event loop has its own limiter, of 40 threads. Set ``total_tokens`` to change
+    that. It is not anyio's default limiter, which the framework's plain endpoints use,
+    so slow background tasks do not block these endpoints.
 
     Raises:
         RuntimeError: no event loop runs in this thread.

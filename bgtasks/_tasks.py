@@ -1,4 +1,4 @@
-"""The collection: calls put aside, run one after another or all at once."""
+"""The collection: function calls to run later, one after another or all at once."""
 
 # SPDX-License-Identifier: MIT-0
 
@@ -35,16 +35,22 @@ from ._task import (
 
 
 class BackgroundTasks:
-    """Calls put aside, to be run by ``await tasks()``, usually after a response.
+    """Function calls to run later, usually after a response.
 
-    They run in the order added, or all at once with ``as_group=True``, also those that
-    a running task adds. Each run runs all of them: nothing is removed.
+    ```python
+    tasks = BackgroundTasks()
+    tasks.add_task(send_email, "ada@example.org", subject="Welcome")
+    ```
 
-    When a task fails, its exception leaves ``await tasks()``, with a note that names
-    the tasks that were not run; with ``on_error``, it goes there and the run goes on.
+    The framework runs them after the response, by ``await tasks()``: in the order
+    added, or all at once with ``as_group=True``. Async functions run in the event loop,
+    plain functions in a worker thread. A run removes nothing from the list.
+
+    If a task fails, its exception leaves ``await tasks()``, the following tasks do not
+    run, and a note on the exception names them. With ``on_error``, they run.
 
     Attributes:
-        tasks: The tasks, in the order added. It may be read and changed.
+        tasks: The tasks, in the order added. You may read and change the list.
         as_group: Whether ``await tasks()`` runs the tasks all at once.
 
     Raises:
@@ -61,8 +67,8 @@ class BackgroundTasks:
             Iterable[Callable[[], object]] | None,
             Doc(
                 """
-                What to run first: tasks, or anything callable without arguments, such
-                as another collection. It is copied.
+                The first tasks: an iterable of tasks, or of anything that can be called
+                without arguments, such as another collection. It is copied.
                 """
             ),
         ] = None,
@@ -70,8 +76,8 @@ class BackgroundTasks:
             bool,
             Doc(
                 """
-                Whether `await tasks()` runs the tasks all at once, as
-                `run_as_group()` does, and not one after another.
+                Run the tasks all at once, not one after another. A task that fails does
+                not cancel the others.
                 """
             ),
         ] = False,
@@ -80,9 +86,9 @@ class BackgroundTasks:
             Callable[[BackgroundTask, Exception], object] | None,
             Doc(
                 """
-                Called in the event loop with each task that fails and its exception,
-                and awaited if it returns an awaitable; then the run goes on. What it
-                raises itself ends the run.
+                A plain or async function that is called in the event loop with each
+                task that fails, and with its exception. Then the run goes on. An
+                exception that it raises ends the run.
                 """
             ),
         ] = None,
@@ -90,9 +96,9 @@ class BackgroundTasks:
             Callable[[BackgroundTask], Awaitable[object]] | None,
             Doc(
                 """
-                Runs each task, by `await runner(task)` in place of `await task()`: the
-                place for time limits, retries, spans, or an engine that runs the task
-                elsewhere. Plain functions then make a hop to a worker thread each.
+                An async function that is called with each task and runs it by
+                `await task()`: for time limits, retries or spans, or to send the task
+                to an engine. Each plain function then needs a thread hop of its own.
                 """
             ),
         ] = None,
@@ -114,7 +120,7 @@ class BackgroundTasks:
             Callable[P, object],
             Doc(
                 """
-                The function to call later: plain or async, a method, a class, a
+                The function to call later: async or plain, a method, a class, a
                 lambda, any callable. Positional-only, so that the function may have
                 parameters called `func` and `self`.
                 """
@@ -124,7 +130,10 @@ class BackgroundTasks:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        """Put ``func(*args, **kwargs)`` aside, to be called when the collection runs.
+        """Add the call ``func(*args, **kwargs)``, to run after the response.
+
+        Nothing is called yet. An async function will run in the event loop, a plain
+        one in a worker thread. The type checker checks the arguments now.
 
         Args:
             *args: Positional arguments of ``func``.
@@ -132,7 +141,7 @@ class BackgroundTasks:
 
         Raises:
             TypeError: ``func`` is not callable, or is a generator function, whose call
-                would run nothing.
+                would run nothing. Wrong arguments are an error when the task runs.
         """
         if type(func) is not FunctionType or func.__code__.co_flags & GENERATOR:
             check_callable(
@@ -145,7 +154,7 @@ class BackgroundTasks:
         self.tasks.append(task)
 
     async def __call__(self) -> None:
-        """Run the tasks, as a group if ``as_group`` is true."""
+        """Run the tasks: all at once if ``as_group``, else one after another."""
         if self.as_group:
             await self.run_as_group()
         else:
@@ -157,8 +166,9 @@ class BackgroundTasks:
         Consecutive plain functions share one hop to a worker thread.
 
         Raises:
-            Exception: What the first task to fail raised, if there is no ``on_error``,
-                or what ``on_error`` raised. A note names the task and those not run.
+            Exception: The exception of the first task that fails, if there is no
+                ``on_error``, or the one that ``on_error`` raises. Notes name the task
+                and the tasks that were not run.
         """
         run = next(run_numbers)
         self._begun = True  # last, as Ctrl-C may come in a call
@@ -210,12 +220,12 @@ class BackgroundTasks:
     async def run_as_group(self) -> None:
         """Run the tasks all at once, and wait for all of them.
 
-        A task that fails does not cancel the others. Tasks that are added meanwhile run
-        after these, all at once in their turn.
+        A task that fails does not cancel the others. Tasks that are added during the
+        run are run after these, as a group of their own.
 
         Raises:
-            ExceptionGroup: Of what tasks raised, if there is no ``on_error``, or of
-                what ``on_error`` raised. A note on each names the task.
+            ExceptionGroup: The exceptions of the tasks, if there is no ``on_error``, or
+                those that ``on_error`` raises. A note on each names the task.
         """
         self._begun = True
         on_error = None if self._on_error is None else self._report
