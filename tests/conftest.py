@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from .elsewhere import USES_SUBJECT
+from .environments import USES_SUBJECT
 from .subject import NAME
 
 BACKENDS = [

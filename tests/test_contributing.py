@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .elsewhere import run
+from .environments import run
 from .project import ROOT
 from .recipe import CHANGES, COPIES, FILES, PAGE, clone, follow
 

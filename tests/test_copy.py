@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .elsewhere import copy_tests_of_the_core, make_environment, run
+from .environments import copy_tests_of_the_core, make_environment, run
 from .snippets import ROOT
 
 CORE = ["__init__.py", *sorted(file.name for file in ROOT.glob("bgtasks/_[a-z]*.py"))]

@@ -11,7 +11,7 @@ import anyio
 import anyio.from_thread
 import pytest
 
-from .faulty import FAULTS
+from .faulty_application import FAULTS
 from .server import Server, serve
 from .subject import BackgroundTask, BackgroundTasks, current_thread_limiter
 
@@ -255,7 +255,7 @@ WHERE = ["task", "on_error", "runner"]
 @pytest.fixture(scope="module", params=["asyncio", "uvloop"])
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     loop: str = request.param
-    with serve("tests.faulty:app", "--loop", loop) as server:
+    with serve("tests.faulty_application:app", "--loop", loop) as server:
         yield server
 
 
@@ -280,11 +280,16 @@ def test_server_lives_on(fault: str, server: Server) -> None:
 
 
 def test_server_logs_what_nobody_handled() -> None:
-    with serve("tests.faulty:app") as server:
+    with serve("tests.faulty_application:app") as server:
         server.get("/?id=1&fault=plain-ValueError")
         while "1" not in json.loads(server.get("/"))["ran"]:
             pass
     log = "".join(server.log)
 
-    assert "At background task 1 of 3, tests.faulty.raising.<locals>.fail." in log
-    assert "Not run: list.append, tests.faulty.tasks_of.<locals>.last." in log
+    assert (
+        "At background task 1 of 3, tests.faulty_application.raising.<locals>.fail."
+        in log
+    )
+    assert (
+        "Not run: list.append, tests.faulty_application.tasks_of.<locals>.last." in log
+    )

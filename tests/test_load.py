@@ -200,7 +200,7 @@ def test_every_task_of_many_concurrent_requests_runs() -> None:
         assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
 
     seen: list[dict[str, int]] = []
-    with serve("tests.counting:app", "--backlog", "2048") as server:
+    with serve("tests.counting_application:app", "--backlog", "2048") as server:
         for number in range(1, 4):
             asyncio.run(requests(server.port))
             while True:

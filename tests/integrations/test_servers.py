@@ -121,7 +121,7 @@ class Server:
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", *SERVERS[name], *bind),
-                "tests.integrations.served:app",
+                "tests.integrations.served_application:app",
             ],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import recipe
-from tests.elsewhere import run
+from tests.environments import run
 from tests.public_api import exported
 
 NEW = '''

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.elsewhere import UV
+from tests.environments import UV
 
 OLDEST = (3, 11, "")
 # A free-threaded build is another Python: "t" follows its version, as in its name.

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import bgtasks
-from tests.elsewhere import run
+from tests.environments import run
 from tests.project import APART, ROOT
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.elsewhere import make_environment, run
+from tests.environments import make_environment, run
 from tests.snippets import ROOT
 
 from .pythons import installed

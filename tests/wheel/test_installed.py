@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.elsewhere import copy_tests_of_the_core, make_environment, run
+from tests.environments import copy_tests_of_the_core, make_environment, run
 from tests.snippets import ROOT
 
 from .pythons import installed

@@ -13,7 +13,7 @@ import pytest
 from typing_extensions import Doc
 
 from bgtasks import BackgroundTask, BackgroundTasks
-from tests.elsewhere import make_environment, run
+from tests.environments import make_environment, run
 
 SETTINGS = """
 [project]

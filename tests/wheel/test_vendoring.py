@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.elsewhere import run
+from tests.environments import run
 from tests.snippets import ROOT, snippets
 
 
