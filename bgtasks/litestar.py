@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated
 
 from litestar import background_tasks
-from typing_extensions import Doc
+from typing_extensions import Doc, override
 
 from ._task import BackgroundTask as CoreTask
 from ._tasks import BackgroundTasks as CoreTasks
@@ -69,6 +69,7 @@ class BackgroundTasks(CoreTasks, background_tasks.BackgroundTasks):  # type: ign
         )
 
     @property
+    @override
     def run_in_task_group(self) -> bool:
         """Litestar's name of ``as_group``."""
         return self.as_group
