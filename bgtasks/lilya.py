@@ -16,22 +16,12 @@ __all__ = ["Task", "Tasks"]
 class Task(CoreTask, background.Task):  # type: ignore[misc]  # ty: ignore[incompatible-attribute-override]  # of two definitions, ours is the first
     """A call to make after the response: ``Response(..., background=task)``.
 
-    An ``async def`` function is awaited in the event loop, a plain one runs in a worker
-    thread. What it returns is dropped.
-
-    Raises:
-        TypeError: ``func`` is not callable, or is a generator function, whose call
-            would run nothing.
+    As `bgtasks.BackgroundTask` otherwise.
     """
 
 
 class Tasks(CoreTasks, background.Tasks):  # type: ignore[misc]  # ty: ignore[incompatible-attribute-override, lost-keyword-for-regular-parameter]  # of two definitions, ours is the first
     """Calls to make after the response: ``Response(..., background=tasks)``.
 
-    They run in the order added, or all at once with ``as_group=True``.
-    When one fails, the following ones do not run, unless there is an ``on_error``.
-
-    Raises:
-        TypeError: ``tasks`` is not an iterable of callables, or ``on_error`` or
-            ``runner`` is not callable.
+    As `bgtasks.BackgroundTasks` otherwise.
     """

@@ -20,29 +20,19 @@ __all__ = ["BackgroundTask", "BackgroundTasks"]
 class BackgroundTask(CoreTask, background_tasks.BackgroundTask):  # type: ignore[misc]  # ty: ignore[incompatible-attribute-override]  # of two definitions, ours is the first
     """A call to make after the response: ``Response(..., background=task)``.
 
-    An ``async def`` function is awaited in the event loop, a plain one runs in a worker
-    thread. What it returns is dropped.
+    As `bgtasks.BackgroundTask` otherwise.
 
     It may be a handler's own, ``@post(background=...)``, and run for all its requests.
-
-    Raises:
-        TypeError: ``func`` is not callable, or is a generator function, whose call
-            would run nothing.
     """
 
 
 class BackgroundTasks(CoreTasks, background_tasks.BackgroundTasks):  # type: ignore[misc]  # ty: ignore[incompatible-attribute-override]  # of two definitions, ours is the first
     """Calls to make after the response: ``Response(..., background=tasks)``.
 
-    They run in the order added, or all at once with ``run_in_task_group=True``.
-    When one fails, the following ones do not run, unless there is an ``on_error``.
+    As `bgtasks.BackgroundTasks` otherwise, whose ``as_group`` is ``run_in_task_group``.
 
     They may be a handler's own, ``@post(background=...)``, and run for all its
     requests.
-
-    Raises:
-        TypeError: ``tasks`` is not an iterable of callables, or ``on_error`` or
-            ``runner`` is not callable.
     """
 
     def __init__(
