@@ -36,7 +36,7 @@
 
   // axe-core's rules landmark-unique, scrollable-region-focusable, empty-table-header.
   const mend = () => {
-    for (const nav of document.querySelectorAll(".md-code__nav, .md-nav .md-nav")) {
+    for (const nav of document.querySelectorAll(".md-code__nav, .md-nav--secondary .md-nav")) {
       nav.setAttribute("role", "none")
       nav.removeAttribute("aria-label")
       nav.removeAttribute("aria-labelledby")
