@@ -112,7 +112,7 @@ class BackgroundTask:  # noqa: PLW1641 (its arguments may be unhashable)
         if self.is_async:
             await await_or_drop(self.func, self.func(*self.args, **self.kwargs))
         else:
-            await ThreadHop([self]).run()
+            await ThreadHop(self, [self]).run()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BackgroundTask):
@@ -184,7 +184,9 @@ class ThreadHop:
     not a plain call, and where the list ends for the moment.
     """
 
-    def __init__(self, tasks: list[BackgroundTask], started: int = 0) -> None:
+    def __init__(
+        self, task: BackgroundTask, tasks: list[BackgroundTask], started: int = 0
+    ) -> None:
         self._tasks = tasks
         self._started_before = started
         # Event loop and thread share what follows, and nothing else. Under the lock
@@ -193,8 +195,9 @@ class ThreadHop:
         self._lock = threading.Lock()
         self.started = started  # how many tasks of the list
         # The last of them; the first of the hop as long as none is. That one is a plain
-        # call: the event loop has looked.
-        self.task = as_task(tasks[started])
+        # call: the event loop has looked. Not taken from the list once more: another
+        # thread may have put something else there.
+        self.task = task
         self._abandoned = False
         self._exception: BaseException | None = None
         self._result: Awaitable[object] | None = None

@@ -181,7 +181,10 @@ class BackgroundTasks:
                 await checkpoint_if_cancelled()
             while started < len(tasks):
                 before = started
-                task = tasks[started]
+                try:
+                    task = tasks[started]
+                except IndexError:
+                    continue  # another thread has made the list shorter
                 if type(task) is not BackgroundTask:
                     task = as_task(task)
                 started += 1
@@ -195,7 +198,7 @@ class BackgroundTasks:
                     elif task.is_async:
                         await task()
                     else:
-                        hop = ThreadHop(tasks, before)
+                        hop = ThreadHop(task, tasks, before)
                         try:
                             await hop.run()
                         finally:

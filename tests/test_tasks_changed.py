@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import anyio.from_thread
 import pytest
+from typing_extensions import override
 
 from .subject import BackgroundTask, BackgroundTasks
 
@@ -163,6 +164,70 @@ async def test_as_group_may_be_set_later() -> None:
         await tasks()
 
     assert repr(BackgroundTasks([], True)) == "BackgroundTasks([], as_group=True)"
+
+
+# Changed by another thread, at the worst moment
+
+
+class Changing(list[BackgroundTask]):
+    """A list that another thread changes after it has been asked for something."""
+
+    after_len: Callable[[], object] = bool
+    after_item: Callable[[], object] = bool
+
+    @override
+    def __len__(self) -> int:
+        length = super().__len__()
+        in_a_thread(self.after_len)
+        return length
+
+    @override
+    def __getitem__(self, key: Any) -> Any:
+        item: Any = super().__getitem__(key)
+        in_a_thread(self.after_item)
+        return item
+
+
+def in_a_thread(call: Callable[[], object]) -> None:
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.anyio
+async def test_list_that_a_thread_clears_after_the_run_has_looked_at_its_length(
+    record: Record,
+) -> None:
+    tasks = BackgroundTasks()
+    changing = Changing([BackgroundTask(add_plain, record, "removed")])
+    tasks.tasks = changing
+    changing.after_len = changing.clear
+
+    await tasks()
+
+    assert record == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("changed", [list[Any].clear, list[Any].reverse])
+async def test_task_that_the_run_has_taken_is_the_one_that_runs(
+    record: Record, changed: Callable[[list[Any]], object]
+) -> None:
+    tasks = BackgroundTasks()
+    changing = Changing(
+        BackgroundTask(function, record, name)
+        for function, name in ((add_plain, "taken"), (add_async, "other"))
+    )
+    tasks.tasks = changing
+
+    def change_once() -> None:
+        changing.after_item = bool
+        changed(changing)
+
+    changing.after_item = change_once
+    await tasks()
+
+    assert record[0] == "taken"
 
 
 # Appended by hand
