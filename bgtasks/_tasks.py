@@ -246,16 +246,15 @@ class BackgroundTasks:
         if self._on_error is not None:
             await await_or_drop(self._on_error, self._on_error(task, exc))
 
-    def __del__(self) -> None:
+    # A default, as this module's names may be gone already when Python ends.
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         """Warn of tasks that no run has ever begun, as of a file never closed."""
-        if not self._begun and not sys.is_finalizing():
-            tasks = getattr(self, "tasks", None)
-            if tasks:
-                msg = (
-                    f"background tasks were never run: {name_all(tasks)}: give their "
-                    "collection to a response, or write `await tasks()`"
-                )
-                warnings.warn(msg, ResourceWarning, stacklevel=1, source=self)
+        if not self._begun and getattr(self, "tasks", None) and not is_finalizing():
+            msg = (
+                f"background tasks were never run: {name_all(self.tasks)}: give their "
+                "collection to a response, or write `await tasks()`"
+            )
+            warnings.warn(msg, ResourceWarning, stacklevel=1, source=self)
 
     @recursive_repr()
     def __repr__(self) -> str:
