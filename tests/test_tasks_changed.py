@@ -183,7 +183,8 @@ class Changing(list[BackgroundTask]):
 
     @override
     def __getitem__(self, key: Any) -> Any:
-        item: Any = super().__getitem__(key)
+        look: Callable[[Any], Any] = super().__getitem__
+        item = look(key)
         in_a_thread(self.after_item)
         return item
 
