@@ -92,7 +92,7 @@ async def test_hover_shows_the_docstring_of_each_public_member(
     assert_stands_alone(shown, f"{holder}.{name}")
 
 
-@servers("pyrefly", reason="it shows of an alias what it stands for")
+@servers()
 async def test_hover_shows_the_docstring_of_the_type_that_fastapi_injects(
     editor: Editor,
 ) -> None:
