@@ -99,7 +99,7 @@ class GroupRun:
             self._failures.append(exc)
         except get_cancelled_exc_class() as exc:
             if current_effective_deadline() == -inf:
-                raise
+                raise  # a cancel scope's: the group's own, or one around it
             # asyncio's own cancel(), of this task alone or, when asyncio.run() ends, of
             # the group too: the end of the round tells. Raised, it would cancel the
             # others, and the task group would not say why.

@@ -208,7 +208,8 @@ class ThreadHop:
         except BaseException as exc:
             self._abandon()
             if self.started == self._started_before and isinstance(exc, Exception):
-                self.started += 1  # no thread was to be had: the first task's failure
+                # Not even a thread could be started: that is the first task's failure.
+                self.started += 1
             raise
         if self._exception is not None:
             try:
@@ -226,7 +227,7 @@ class ThreadHop:
             self._abandoned = True
             exception, self._exception = self._exception, None
             result, self._result = self._result, None
-        self._report_unawaited(exception, result)
+        self._report_abandoned(exception, result)
 
     def _make_calls(self) -> None:
         # Only when it is needed: a fifth of the time that `import bgtasks` would take.
@@ -274,9 +275,9 @@ class ThreadHop:
             if not self._abandoned:
                 self._exception, self._result = exception, result
                 return
-        self._report_unawaited(exception, result)
+        self._report_abandoned(exception, result)
 
-    def _report_unawaited(
+    def _report_abandoned(
         self, exception: BaseException | None, result: object
     ) -> None:
         close_coroutine(result)

@@ -109,7 +109,7 @@ class BackgroundTasks:
         if runner is not None:
             check_callable("runner", runner, "runner={}", "runner={}(...)")
             check_parameters("runner", runner, "task")
-        self.tasks: list[BackgroundTask] = [] if tasks is None else as_tasks(tasks)
+        self.tasks: list[BackgroundTask] = [] if tasks is None else checked_tasks(tasks)
         self.as_group = as_group
         self._on_error = on_error
         self._runner = runner
@@ -265,7 +265,7 @@ class BackgroundTasks:
 run_codes.add(BackgroundTasks.run_single.__code__)
 
 
-def as_tasks(items: Iterable[Callable[[], object]]) -> list[BackgroundTask]:
+def checked_tasks(items: Iterable[Callable[[], object]]) -> list[BackgroundTask]:
     given: object = items
     if isinstance(given, str | bytes) or not hasattr(type(given), "__iter__"):
         close_coroutine(given)
