@@ -47,6 +47,20 @@ def test_every_snippet_runs(page: Path, tmp_path: Path) -> None:
         assert ran.returncode == 0, f"{snippet}\n{ran.stdout}{ran.stderr}"
 
 
+@pytest.mark.parametrize("name", ["errors", "tutorial", "typing"])
+def test_every_snippet_prints_what_its_comments_say(name: str, tmp_path: Path) -> None:
+    for snippet in shown(ROOT / "docs" / f"{name}.md"):
+        if "app = " in snippet:
+            continue  # a server prints when it is asked
+        (tmp_path / "snippet.py").write_text(snippet)
+
+        ran = run("snippet.py", cwd=tmp_path)
+
+        assert ran.stdout or ran.stderr, snippet
+        for said in re.findall(r"^ *print\(.*\)  # (.*)$", snippet, re.MULTILINE):
+            assert f"{said}\n" in ran.stdout
+
+
 def test_every_snippet_type_checks(tmp_path: Path) -> None:
     for page in PAGES:
         for number, snippet in enumerate(shown(page)):
