@@ -135,6 +135,8 @@ def test_tasks_that_do_not_end_in_time_are_reported_each_once(
     ended = [number for what, number in outcomes if what == "ended"]
     assert all(number % 2 for number in ended)
     assert len(ended) <= 30
+    # Half a second of it is the drain.
+    assert served.seconds_to_leave() < 1.5
 
 
 @pytest.mark.parametrize("server", SERVERS)
