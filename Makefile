@@ -96,7 +96,7 @@ typetests: $(READY) ## Ask every type checker what it accepts and rejects
 	$(BIN)/python -m pytest typetests
 
 test: $(READY) ## Run the run-time tests and the typetests, and see that they take every branch
-	$(BIN)/python -m pytest $(TWO) --cov typetests tests $(ELSEWHERE:%=--ignore=%)
+	$(BIN)/python -m pytest $(TWO) --cov=bgtasks typetests tests $(ELSEWHERE:%=--ignore=%)
 
 strict: $(READY) ## Run the core's tests in the debug modes of Python and asyncio
 	PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -W error -m pytest --hypothesis-profile=strict $(CORE)

@@ -13,6 +13,7 @@ from anyio import (
 )
 from anyio.lowlevel import checkpoint_if_cancelled
 
+from ._calls import await_or_drop
 from ._notes import add_note, run_codes, run_numbers
 from ._task import BackgroundTask, as_task, name_all, note_place
 
@@ -29,7 +30,7 @@ class GroupRun:
         self,
         tasks: Sequence[object],
         start: Callable[[BackgroundTask], Awaitable[None]],
-        on_error: Callable[[BackgroundTask, Exception], Awaitable[None]] | None,
+        on_error: Callable[[BackgroundTask, Exception], object] | None,
     ) -> None:
         self._tasks = tasks
         self._start = start
@@ -94,7 +95,7 @@ class GroupRun:
                 self._note_place(exc, task, place)
                 if self._on_error is None:
                     raise
-                await self._on_error(task, exc)
+                await await_or_drop(self._on_error, self._on_error(task, exc))
         except Exception as exc:
             self._failures.append(exc)
         except get_cancelled_exc_class() as exc:

@@ -231,8 +231,7 @@ class BackgroundTasks:
                 those that ``on_error`` raises. A note on each names the task.
         """
         self._begun = True
-        on_error = None if self._on_error is None else self._report
-        await GroupRun(self.tasks, self._start, on_error).run()
+        await GroupRun(self.tasks, self._start, self._on_error).run()
 
     async def _start(self, task: BackgroundTask) -> None:
         if self._runner is None:
@@ -241,10 +240,6 @@ class BackgroundTasks:
         await start_by(self._runner, task)
         # A runner may have shielded the task from a cancellation.
         await checkpoint_if_cancelled()
-
-    async def _report(self, task: BackgroundTask, exc: Exception) -> None:
-        if self._on_error is not None:
-            await await_or_drop(self._on_error, self._on_error(task, exc))
 
     # A default, as this module's names may be gone already when Python ends.
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:

@@ -115,6 +115,15 @@ def test_it_is_silent_where_an_exception_has_told() -> None:
     assert warned(tell) == []
 
 
+def test_nothing_is_told_of_an_empty_collection() -> None:
+    module: Any = sys.modules[f"{NAME}._tasks"]
+    exc = LookupError()
+
+    module.note_not_run(exc, BackgroundTasks(), "as the request failed")
+
+    assert not hasattr(exc, "__notes__")
+
+
 def test_it_is_silent_for_a_collection_that_was_refused() -> None:
     def refuse() -> None:
         options: dict[str, Any] = {"on_error": 1}

@@ -32,7 +32,9 @@ def reports(request: pytest.FixtureRequest) -> Reports:
     chosen: list[dict[str, Any]] = [
         item.callspec.params
         for item in request.session.items
-        if isinstance(item, pytest.Function) and "reports" in item.fixturenames
+        if isinstance(item, pytest.Function)
+        and item.path == Path(__file__)
+        and "reports" in item.fixturenames
     ]
     files: set[Path] = {each["file"].path for each in chosen}
     checkers: set[str] = {each["checker"] for each in chosen if "checker" in each}
