@@ -52,6 +52,10 @@
     }
   }
   new MutationObserver(mend).observe(document, { childList: true, subtree: true })
-  addEventListener("resize", mend)
-  addEventListener("DOMContentLoaded", () => { headers(); mend() })
+  addEventListener("DOMContentLoaded", () => {
+    headers()
+    // Whenever the layout changes: a style sheet comes late, a window or a section opens.
+    new ResizeObserver(mend).observe(document.body)
+  })
+  addEventListener("load", mend)
 })()
