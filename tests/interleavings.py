@@ -40,6 +40,7 @@ import threading
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from inspect import currentframe
 from pathlib import Path
@@ -82,6 +83,11 @@ def always() -> bool:
     return True
 
 
+@cache  # it is asked at each call
+def is_in(folder: Path, file: str) -> bool:
+    return Path(file).is_relative_to(folder)
+
+
 def no_event_loop(_: object) -> None:
     raise RuntimeError("no event loop runs yet")
 
@@ -117,7 +123,6 @@ class Schedule:
         self._choices = choices
         self._folder = folder
         self._opcodes = opcodes
-        self._known: dict[CodeType, bool] = {}
         self._actors: list[Actor] = []
         self._by_thread: dict[int, Actor] = {}
         self._loop = Actor("loop")
@@ -222,7 +227,7 @@ class Schedule:
         def lock_in_turn() -> object:
             frame = currentframe()
             caller = None if frame is None else frame.f_back
-            if caller is not None and self._is_of_package(caller.f_code):
+            if caller is not None and is_in(self._folder, caller.f_code.co_filename):
                 return LockInTurn(self)
             return lock()
 
@@ -231,13 +236,6 @@ class Schedule:
             patch.object(threading, "Lock", lock_in_turn),
         ):
             yield
-
-    def _is_of_package(self, code: CodeType) -> bool:
-        known = self._known.get(code)
-        if known is None:
-            known = Path(code.co_filename).is_relative_to(self._folder)
-            self._known[code] = known
-        return known
 
     # A worker thread's visit
 
@@ -312,7 +310,7 @@ class Schedule:
             if code in STARTS and frame.f_locals.get("item", "some") is not None:
                 self._expected += 1
                 return at_start
-            if not self._is_of_package(code):
+            if not is_in(self._folder, code.co_filename):
                 return None
             frame.f_trace_opcodes = self._opcodes
             return at_line
