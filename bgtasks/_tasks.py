@@ -5,9 +5,10 @@
 import sys
 import warnings
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from reprlib import recursive_repr
 from types import FunctionType
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from anyio.lowlevel import checkpoint_if_cancelled
 from typing_extensions import Doc
@@ -258,6 +259,32 @@ class BackgroundTasks:
 
 
 run_codes.add(BackgroundTasks.run_single.__code__)
+
+TasksT = TypeVar("TasksT", bound=BackgroundTasks)
+
+
+# What integrations that make collections take by name and pass on: a class inherits it.
+# It has no docstring: pyright would show that of a function with these parameters.
+@dataclass(kw_only=True, eq=False, repr=False)
+class Options:
+    as_group: Annotated[
+        bool, Doc("Whether the tasks run all at once, not one after another.")
+    ] = False
+    on_error: Annotated[
+        Callable[[BackgroundTask, Exception], object] | None,
+        Doc("Called with each task that fails and its exception; the run goes on."),
+    ] = None
+    runner: Annotated[
+        Callable[[BackgroundTask], Awaitable[object]] | None,
+        Doc("Runs each task, by `await runner(task)` in place of `await task()`."),
+    ] = None
+
+
+def make_tasks(kind: type[TasksT], options: Options) -> TasksT:
+    """Return a new collection with the options, for what makes one for each request."""
+    return kind(
+        as_group=options.as_group, on_error=options.on_error, runner=options.runner
+    )
 
 
 def checked_tasks(items: Iterable[Callable[[], object]]) -> list[BackgroundTask]:

@@ -8,13 +8,12 @@ response that was; ``current_tasks()`` returns it wherever a call leads to.
 
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from functools import partial
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from typing_extensions import Doc
 
-from ._task import BackgroundTask
-from ._tasks import BackgroundTasks, note_not_run
+from ._tasks import BackgroundTasks, Options, make_tasks, note_not_run
 
 __all__ = ["BackgroundTasksMiddleware", "current_tasks"]
 
@@ -23,7 +22,8 @@ __all__ = ["BackgroundTasksMiddleware", "current_tasks"]
 _current_tasks = ContextVar[list[BackgroundTasks]]("background tasks of the request")
 
 
-class BackgroundTasksMiddleware:
+@dataclass(eq=False, repr=False)
+class BackgroundTasksMiddleware(Options):
     """ASGI middleware: each HTTP request or WebSocket gets background tasks of its own.
 
     They run when the application has sent its response, or when the client of a
@@ -38,31 +38,14 @@ class BackgroundTasksMiddleware:
         TypeError: ``on_error`` or ``runner`` is not callable.
     """
 
-    def __init__(
-        self,
-        # `Any`: each framework has its own types for these, and refuses the others'.
-        app: Annotated[
-            Callable[[Any, Any, Any], Awaitable[object]],
-            Doc("The ASGI application to wrap."),
-        ],
-        *,
-        as_group: Annotated[
-            bool, Doc("Whether the tasks run all at once, not one after another.")
-        ] = False,
-        on_error: Annotated[
-            Callable[[BackgroundTask, Exception], object] | None,
-            Doc("Called with each task that fails and its exception; the run goes on."),
-        ] = None,
-        runner: Annotated[
-            Callable[[BackgroundTask], Awaitable[object]] | None,
-            Doc("Runs each task, by `await runner(task)` in place of `await task()`."),
-        ] = None,
-    ) -> None:
-        self._app = app
-        self._new_tasks = partial(
-            BackgroundTasks, as_group=as_group, on_error=on_error, runner=runner
-        )
-        self._new_tasks()  # refuses wrong options now, not in a request
+    # `Any`: each framework has its own types for these, and refuses the others'.
+    app: Annotated[
+        Callable[[Any, Any, Any], Awaitable[object]],
+        Doc("The ASGI application to wrap."),
+    ]
+
+    def __post_init__(self) -> None:
+        make_tasks(BackgroundTasks, self)  # refuses wrong options now, not in a request
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401
         """Run the application, then the tasks that were added meanwhile.
@@ -73,14 +56,14 @@ class BackgroundTasksMiddleware:
             send: What sends events to it.
         """
         if scope["type"] not in {"http", "websocket"}:
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
-        tasks = self._new_tasks()
+        tasks = make_tasks(BackgroundTasks, self)
         current = [tasks]
         token = _current_tasks.set(current)
         try:
             try:
-                await self._app(scope, receive, send)
+                await self.app(scope, receive, send)
             except BaseException as exc:
                 if not tasks.tasks:
                     raise

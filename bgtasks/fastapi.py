@@ -6,20 +6,31 @@ A parameter of that type, in an endpoint or a dependency, gets the tasks of the 
 # SPDX-License-Identifier: MIT-0
 
 from abc import ABCMeta
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_origin
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial, wraps
+from inspect import signature
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    NoReturn,
+    ParamSpec,
+    TypeVar,
+    get_origin,
+)
 
 from fastapi import Depends, WebSocketDisconnect, background
 from fastapi import __version__ as fastapi_version
 from fastapi.requests import HTTPConnection
-from typing_extensions import Doc, override
+from typing_extensions import override
 
-from ._task import BackgroundTask
-from ._tasks import note_not_run
+from ._tasks import Options, make_tasks, note_not_run
 from .starlette import BackgroundTasks as StarletteTasks
 
 __all__ = ["BackgroundTasks", "background_tasks"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 if tuple(map(int, fastapi_version.split(".")[:2])) < (0, 129):
     msg = (
@@ -43,35 +54,34 @@ class NotInjectable:
         raise TypeError(self.message)
 
 
+def with_parameters_of(
+    model: Callable[P, object], message: str
+) -> Callable[[Callable[..., R]], Callable[P, R]]:
+    """Give a function the parameters of ``model``, which FastAPI must not fill."""
+
+    def decorator(function: Callable[..., R]) -> Callable[P, R]:
+        @wraps(function)
+        def marked(*args: P.args, **kwargs: P.kwargs) -> R:
+            return function(*args, **kwargs)
+
+        parameters = [
+            each.replace(annotation=Annotated[each.annotation, NotInjectable(message)])
+            for each in signature(model).parameters.values()
+        ]
+        # What FastAPI and inspect read, and what typing.get_type_hints() does.
+        shown = signature(function).replace(parameters=parameters)
+        vars(marked)["__signature__"] = shown
+        marked.__annotations__ = {each.name: each.annotation for each in parameters}
+        marked.__annotations__["return"] = shown.return_annotation
+        return marked
+
+    return decorator
+
+
 class InjectedTasks(StarletteTasks, background.BackgroundTasks):  # type: ignore[misc]  # ty: ignore[lost-keyword-for-regular-parameter]  # of two definitions, ours is the first
     """What ``BackgroundTasks`` is but for its injection; its name in version 0.1."""
 
-    def __init__(
-        self,
-        tasks: Annotated[
-            Iterable[Callable[[], object]] | None,
-            Doc("What to run first: tasks, or anything callable without arguments."),
-            NotInjectable(
-                "FastAPI would fill the collection's own parameters from the request: "
-                "write `tasks: BackgroundTasks`, without Depends(), or for options "
-                "`Depends(background_tasks(on_error=...))`"
-            ),
-        ] = None,
-        as_group: Annotated[  # noqa: FBT002 (as in the core)
-            bool, Doc("Whether the tasks run all at once, not one after another.")
-        ] = False,
-        *,
-        on_error: Annotated[
-            Callable[[BackgroundTask, Exception], object] | None,
-            Doc("Called with each task that fails and its exception; the run goes on."),
-        ] = None,
-        runner: Annotated[
-            Callable[[BackgroundTask], Awaitable[object]] | None,
-            Doc("Runs each task, by `await runner(task)` in place of `await task()`."),
-        ] = None,
-    ) -> None:
-        super().__init__(tasks, as_group=as_group, on_error=on_error, runner=runner)
-        self._runs_once = False
+    _runs_once = False
 
     @override
     async def __call__(self) -> None:
@@ -94,6 +104,15 @@ class InjectedTasks(StarletteTasks, background.BackgroundTasks):  # type: ignore
             fastapi_tasks.tasks.append(self)
         else:
             fastapi_tasks.add_task(self)
+
+
+if not TYPE_CHECKING:
+    InjectedTasks.__init__ = with_parameters_of(
+        InjectedTasks.__init__,
+        "FastAPI would fill the collection's own parameters from the request: write "
+        "`tasks: BackgroundTasks`, without Depends(), or for options "
+        "`Depends(background_tasks(on_error=...))`",
+    )(InjectedTasks.__init__)
 
 
 class UntracedTasks(background.BackgroundTasks):
@@ -198,25 +217,12 @@ if not TYPE_CHECKING and get_origin(BackgroundTasks) is not Annotated:
     BackgroundTasks = Annotated[BackgroundTasks, *BackgroundTasks.__metadata__]
 
 
-def background_tasks(
-    *,
-    as_group: Annotated[
-        bool,
-        Doc("Whether the tasks run all at once, not one after another."),
-        NotInjectable(
-            "FastAPI would fill the options of background_tasks() from the request: "
-            "write Depends(background_tasks(...)), not Depends(background_tasks)"
-        ),
-    ] = False,
-    on_error: Annotated[
-        Callable[[BackgroundTask, Exception], object] | None,
-        Doc("Called with each task that fails and its exception; the run goes on."),
-    ] = None,
-    runner: Annotated[
-        Callable[[BackgroundTask], Awaitable[object]] | None,
-        Doc("Runs each task, by `await runner(task)` in place of `await task()`."),
-    ] = None,
-) -> Callable[..., Awaitable[BackgroundTasks]]:
+@with_parameters_of(
+    Options,
+    "FastAPI would fill the options of background_tasks() from the request: "
+    "write Depends(background_tasks(...)), not Depends(background_tasks)",
+)
+def background_tasks(**given: Any) -> Callable[..., Awaitable[BackgroundTasks]]:  # noqa: ANN401
     """Return a dependency: background tasks with options, one collection a request.
 
     Parameters of the type
@@ -227,10 +233,9 @@ def background_tasks(
     Raises:
         TypeError: ``on_error`` or ``runner`` is not callable.
     """
-    if not as_group and on_error is None and runner is None:
+    options = Options(**given)
+    if vars(options) == vars(Options()):
         return BackgroundTasks.dependency
-    new_tasks = partial(
-        BackgroundTasks, as_group=as_group, on_error=on_error, runner=runner
-    )
-    new_tasks()  # refuses wrong options now, not in a request
-    return dependency_of(new_tasks)
+    new = partial(make_tasks, BackgroundTasks, options)
+    new()  # refuses wrong options now, not in a request
+    return dependency_of(new)

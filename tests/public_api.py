@@ -9,6 +9,8 @@ from pathlib import Path
 
 import griffe
 
+from tools.signatures import complete_signatures
+
 from .snippets import ROOT
 
 FILE = ROOT / "tests" / "public_api.txt"
@@ -26,6 +28,7 @@ def load(root: Path) -> griffe.Module:
         allow_inspection=False,
     )
     assert isinstance(loaded, griffe.Module)
+    complete_signatures(loaded)
     return loaded
 
 
@@ -58,11 +61,12 @@ def missing_options(root: Path = ROOT) -> list[str]:
     """Return where an option of the collection is not passed on, though others are."""
     package = load(root)
     constructor = package["_tasks.BackgroundTasks.__init__"]
-    # Litestar has a name of its own for as_group.
+    # Litestar has a name of its own for as_group; the pool has options of its own.
     options = {*keywords(constructor)} - {"as_group"}
     return [
         f"{function.path} lacks {option}"
-        for module in public_modules(package)
+        for module in [package["_tasks"], *public_modules(package)]
+        if module.name != "pool"
         for function in functions(module)
         if (given := options & {*named(function)})
         for option in sorted(options - given)

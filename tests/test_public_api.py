@@ -2,9 +2,14 @@
 
 import re
 import shutil
+from inspect import signature
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import pytest
+
+from bgtasks import BackgroundTasks
+from bgtasks._tasks import Options, make_tasks
 
 from .public_api import FILE, describe, exported, missing_options
 from .snippets import ROOT
@@ -110,6 +115,25 @@ def test_every_option_is_passed_on_where_any_is() -> None:
     missing = missing_options()
 
     assert not missing, "\n".join(missing)
+
+
+def test_options_of_integrations_are_those_of_the_constructor() -> None:
+    constructor = dict(signature(BackgroundTasks).parameters)
+    del constructor["tasks"]
+    taken = signature(Options).parameters
+
+    assert [*taken] == [*constructor]
+    for name, option in constructor.items():
+        assert taken[name].default == option.default
+        hint = get_type_hints(Options.__init__)[name]
+        assert hint == get_type_hints(BackgroundTasks.__init__)[name]
+
+
+def test_options_of_integrations_reach_the_collection() -> None:
+    given: dict[str, Any] = {name: object() for name in signature(Options).parameters}
+    kind: Any = dict
+
+    assert make_tasks(kind, Options(**given)) == given
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from typetests.harness.examples import (
 
 from . import mistakes
 from .mistakes import fence
+from .signatures import complete_signatures
 
 SHOWN_IN_REFERENCE = 3  # of each object's examples
 DOCS = {"typing_extensions.Doc", "annotated_doc.Doc", "typing.Doc"}
@@ -49,6 +50,7 @@ class TypedExamples(griffe_typingdoc.TypingDocExtension):
     def on_package(self, *, pkg: griffe.Module, **kwargs: Any) -> None:
         if pkg.path != PACKAGE:
             return
+        complete_signatures(pkg)
         for public in public_objects(pkg):
             if public.docstring is None:
                 msg = f"{public.path} has no docstring, and so no entry: write one"

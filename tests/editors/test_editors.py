@@ -74,8 +74,12 @@ def assert_stands_alone(shown: str, path: str) -> None:
 
 @pytest.mark.parametrize(("module", "name"), list(public_names()))
 async def test_hover_shows_the_docstring_of_each_public_name(
-    editor: Editor, module: str, name: str
+    request: pytest.FixtureRequest, editor: Editor, module: str, name: str
 ) -> None:
+    if name == "background_tasks" and "[zuban" in request.node.name:
+        reason = "zuban shows no docstring of a function that a decorator returns"
+        request.applymarker(pytest.mark.xfail(raises=AssertionError, reason=reason))
+
     shown = await editor.hover(f"from {module} import |{name}")
 
     assert_stands_alone(shown, f"{module}.{name}")

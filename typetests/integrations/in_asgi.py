@@ -41,6 +41,7 @@ def options() -> None:
     BackgroundTasksMiddleware(app, True)  # E: write `as_group=True`
     BackgroundTasksMiddleware(app, on_error=run)  # E: gets two arguments
     BackgroundTasksMiddleware(app, runner=log)  # E: gets one argument
+    BackgroundTasksMiddleware(app, on_eror=log)  # E: no such option
 
 
 def deep_inside_of_a_request() -> None:

@@ -72,6 +72,7 @@ def options() -> None:
     BackgroundTasks(run_in_task_group="yes")  # E: a bool
     BackgroundTasks(on_error=run)  # E: gets two arguments
     BackgroundTasks(runner=log)  # E: gets one argument
+    BackgroundTasks(on_eror=log)  # E: no such option
 
 
 def both_ours_and_theirs(task: BackgroundTask, tasks: BackgroundTasks) -> None:
