@@ -1,1 +1,1 @@
-"""What checkers accept and reject of the core: a file for each public object."""
+"""What type checkers accept and reject: one file for each public object of the core."""

@@ -1,4 +1,4 @@
-"""Every argument is checked against the function that it is for."""
+"""The arguments of a task are checked against the signature of its function."""
 
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
@@ -38,19 +38,19 @@ def resize(path: str, width: int, height: int = 600) -> None: ...
 
 
 def asynchronous(tasks: BackgroundTasks) -> None:
-    """Name the function, then its arguments as in a call: nothing is awaited yet."""
+    """Pass the function, then its arguments. Nothing is called or awaited yet."""
     tasks.add_task(send_email, "ada@example.org", subject="Welcome")
     tasks.add_task(send_email, to="ada@example.org", subject="Welcome", retries=5)
 
 
 def plain(tasks: BackgroundTasks) -> None:
-    """A plain function is added in the same way; it will run in a worker thread."""
+    """A plain function is added in the same way. It will run in a worker thread."""
     tasks.add_task(resize, "portrait.png", 800)
     tasks.add_task(resize, "portrait.png", height=400, width=800)
 
 
 async def returns_nothing(tasks: BackgroundTasks) -> None:
-    """Adding a task takes no time, so there is nothing to await."""
+    """`add_task` returns None at once, so it is not awaited."""
     assert_type(tasks.add_task(resize, "portrait.png", 800), None)
     await tasks.add_task(resize, "portrait.png", 800)  # E: None cannot be awaited
 
@@ -64,13 +64,13 @@ def wrong_type(tasks: BackgroundTasks) -> None:
 
 
 def wrong_default(tasks: BackgroundTasks) -> None:
-    """A parameter with a default may be left out, not be given something else."""
+    """A parameter with a default is optional, but an argument for it is checked."""
     tasks.add_task(resize, "portrait.png", 800)
     tasks.add_task(resize, "portrait.png", 800, None)  # E: `height` is an int
 
 
 def missing(tasks: BackgroundTasks) -> None:
-    """A parameter without a default must get its argument now."""
+    """A parameter without a default needs an argument."""
     tasks.add_task(resize, "portrait.png", 800)
     tasks.add_task(resize)  # E: `path` and `width` are missing
     tasks.add_task(resize, "portrait.png")  # E: `width` is missing
@@ -80,23 +80,23 @@ def missing(tasks: BackgroundTasks) -> None:
 def too_many(tasks: BackgroundTasks) -> None:
     """There must not be more arguments than parameters."""
     tasks.add_task(resize, "portrait.png", 800, 600)
-    tasks.add_task(resize, "portrait.png", 800, 600, 3)  # E: three parameters
+    tasks.add_task(resize, "portrait.png", 800, 600, 3)  # E: it has three parameters
 
 
 def unknown(tasks: BackgroundTasks) -> None:
-    """A misspelt name is found before the task is lost at midnight."""
+    """A keyword must be the name of a parameter."""
     tasks.add_task(resize, "portrait.png", 800, height=600)
     tasks.add_task(resize, "portrait.png", 800, hieght=600)  # E: no such parameter
 
 
 def duplicate(tasks: BackgroundTasks) -> None:
-    """An argument must not be given twice."""
+    """The same parameter must not get two arguments."""
     tasks.add_task(resize, path="portrait.png", width=800)
     tasks.add_task(resize, "portrait.png", 800, path="a.png")  # E: `path` is given
 
 
 def positional_only_parameter(tasks: BackgroundTasks) -> None:
-    """What stands before the slash has no name for its caller."""
+    """A parameter before the `/` takes its argument by position only."""
 
     def write_audit(event: str, /, *, user: int = 0) -> None: ...
 
@@ -105,13 +105,13 @@ def positional_only_parameter(tasks: BackgroundTasks) -> None:
 
 
 def keyword_only_parameter(tasks: BackgroundTasks) -> None:
-    """What stands after the asterisk must be named."""
+    """A parameter after the `*` takes its argument by name only."""
     tasks.add_task(send_email, "ada@example.org", subject="Hi")
     tasks.add_task(send_email, "ada@example.org", "Hi")  # E: `subject` needs its name
 
 
 def any_number_of_arguments(tasks: BackgroundTasks) -> None:
-    """Each of `*addresses` is checked."""
+    """Each argument for `*addresses` is checked."""
 
     def notify_all(*addresses: str) -> None: ...
 
@@ -121,7 +121,7 @@ def any_number_of_arguments(tasks: BackgroundTasks) -> None:
 
 
 def any_number_of_keywords(tasks: BackgroundTasks) -> None:
-    """Each of `**tags` is checked."""
+    """Each keyword for `**tags` is checked."""
 
     def count(metric: str, **tags: str) -> None: ...
 
@@ -135,7 +135,7 @@ class Invoice(TypedDict):
 
 
 def typed_dict_argument(tasks: BackgroundTasks) -> None:
-    """A dictionary written in place is checked key by key."""
+    """A dictionary for a `TypedDict` is checked key by key."""
 
     def send_invoice(invoice: Invoice) -> None: ...
 
@@ -145,7 +145,7 @@ def typed_dict_argument(tasks: BackgroundTasks) -> None:
 
 
 def typed_dict_keywords(tasks: BackgroundTasks) -> None:
-    """Keywords described by a `TypedDict` are checked one by one."""
+    """Keywords that a `TypedDict` describes are checked one by one."""
 
     def send_invoice(**invoice: Unpack[Invoice]) -> None: ...
 
@@ -174,7 +174,7 @@ class Channel(Enum):
 
 
 def narrow_types(tasks: BackgroundTasks) -> None:
-    """Literals, enumerations and new types are kept apart."""
+    """Literals, enumerations and new types are checked as such."""
 
     def enrol(user: UserId, plan: Plan, channel: Channel) -> None: ...
 
@@ -185,7 +185,7 @@ def narrow_types(tasks: BackgroundTasks) -> None:
 
 
 def optional_argument(tasks: BackgroundTasks, address: str | None) -> None:
-    """An argument that may be None needs a test first, as in a direct call."""
+    """Check an argument that may be None first, as for a direct call."""
     tasks.add_task(send_email, address, subject="Hi")  # E: may be None
     if address is not None:
         tasks.add_task(send_email, address, subject="Hi")
@@ -206,7 +206,7 @@ class Mailer:
 
 
 def methods(tasks: BackgroundTasks, mailer: Mailer) -> None:
-    """A bound method knows its object; class and static methods work alike."""
+    """Bound methods, class methods and static methods are checked."""
     tasks.add_task(mailer.send, "ada@example.org")
     tasks.add_task(Mailer.flush, 100)
     tasks.add_task(Mailer.validate, "ada@example.org")
@@ -216,19 +216,19 @@ def methods(tasks: BackgroundTasks, mailer: Mailer) -> None:
 
 
 def unbound_method(tasks: BackgroundTasks, mailer: Mailer) -> None:
-    """A method taken from its class needs the object as its first argument."""
+    """A method that you get from the class needs the object as its first argument."""
     tasks.add_task(Mailer.send, mailer, "ada@example.org")
     tasks.add_task(Mailer.send, mailer)  # E: `to` is missing
 
 
 def callable_object(tasks: BackgroundTasks, mailer: Mailer) -> None:
-    """An object with `__call__` is a function with a memory."""
+    """The arguments for an object are checked against its `__call__`."""
     tasks.add_task(mailer, "ada@example.org", urgent=True)
     tasks.add_task(mailer, "ada@example.org", urgent="yes")  # E: `urgent` is a bool
 
 
 def class_as_function(tasks: BackgroundTasks) -> None:
-    """A class is called like a function: its constructor's parameters count."""
+    """The arguments for a class are checked against its constructor."""
     tasks.add_task(Mailer, "mail.example.org", port=587)
     tasks.add_task(Mailer, "mail.example.org", port="587")  # E: `port` is an int
 
@@ -245,7 +245,7 @@ class Size(NamedTuple):
 
 
 def generated_constructor(tasks: BackgroundTasks) -> None:
-    """The constructors of dataclasses and named tuples are known."""
+    """Constructors of dataclasses and named tuples are checked too."""
     tasks.add_task(Thumbnail, "portrait.png", width=120)
     tasks.add_task(Size, 800, 600)
     tasks.add_task(Thumbnail, width=120)  # E: `path` is missing
@@ -253,16 +253,16 @@ def generated_constructor(tasks: BackgroundTasks) -> None:
 
 
 def class_in_a_variable(tasks: BackgroundTasks, mailer: type[Mailer]) -> None:
-    """A variable may hold the class."""
+    """The class may be in a variable."""
     tasks.add_task(mailer, "mail.example.org", port=587)
     # E(not mypy, gaps/mypy_class_in_a_variable.py): `port` is an int
     tasks.add_task(mailer, "mail.example.org", port="587")
 
 
 def as_lambda(tasks: BackgroundTasks) -> None:
-    """In a lambda the call is written out, and so checked in full.
+    """A lambda contains a direct call, which is checked in full.
 
-    The function may be asynchronous: what the lambda returns is awaited.
+    The function may be async: a coroutine that the lambda returns is awaited.
     """
     tasks.add_task(lambda: send_email("ada@example.org", subject="Hi"))
     tasks.add_task(lambda: resize("portrait.png", 800))
@@ -273,13 +273,13 @@ def as_lambda(tasks: BackgroundTasks) -> None:
 
 
 def lambda_with_parameters(tasks: BackgroundTasks) -> None:
-    """A lambda gets no more arguments than it has parameters."""
+    """A lambda must not get more arguments than it has parameters."""
     # E(not pyrefly, gaps/pyrefly_lambda_with_parameters.py): no parameters
     tasks.add_task(lambda: resize("portrait.png", 800), 600)
 
 
 def with_partial(tasks: BackgroundTasks) -> None:
-    """A `functools.partial` object goes with the arguments that it lacks."""
+    """A `functools.partial` object needs the arguments that it does not have yet."""
     tasks.add_task(partial(resize, "portrait.png"), 800)
     tasks.add_task(partial(send_email, subject="Hi"), "ada@example.org")
     tasks.add_task(partial(resize, width="800"), "portrait.png")  # E: `width` is an int
@@ -299,7 +299,7 @@ def publish(message: str | bytes, encoding: str = "utf-8") -> None: ...
 
 
 def overloads(tasks: BackgroundTasks) -> None:
-    """One of the overloads must fit."""
+    """The arguments must match one of the overloads."""
     tasks.add_task(publish, "hello")
     tasks.add_task(publish, b"hello", "utf-8")
     # E(not pyrefly, https://github.com/facebook/pyrefly/issues/2355): needs an encoding
@@ -309,7 +309,7 @@ def overloads(tasks: BackgroundTasks) -> None:
 
 
 def built_ins(tasks: BackgroundTasks, log: list[str]) -> None:
-    """Built-in functions have signatures as well."""
+    """Built-in functions are checked too."""
     tasks.add_task(print, "sent", sep="")
     tasks.add_task(log.append, "sent")
     tasks.add_task(setattr, log, "name", 1)
@@ -320,7 +320,7 @@ def built_ins(tasks: BackgroundTasks, log: list[str]) -> None:
 
 
 def generic_function(tasks: BackgroundTasks) -> None:
-    """The arguments of a generic function must agree with each other's types."""
+    """The types of arguments for a generic function must match each other."""
 
     def store(item: Item, others: list[Item]) -> Item:
         others.append(item)
@@ -332,9 +332,9 @@ def generic_function(tasks: BackgroundTasks) -> None:
 
 
 def standard_library(tasks: BackgroundTasks) -> None:
-    """`shutil.copy` is generic; its arguments are checked all the same.
+    """`shutil.copy` is generic, and its arguments are checked too.
 
-    With `Any` as the result of `func`, mypy would accept the last of these calls.
+    If `func` returned `Any` and not `object`, mypy would accept the last call.
     """
     tasks.add_task(shutil.copy, "report.pdf", "archive")
     tasks.add_task(shutil.copy, "report.pdf", Path("archive"))
@@ -343,7 +343,7 @@ def standard_library(tasks: BackgroundTasks) -> None:
 
 
 def bounded_generic(tasks: BackgroundTasks) -> None:
-    """A type variable's bound holds."""
+    """The bound of a type variable is checked."""
 
     def record(values: Sequence[Number]) -> Number:
         return values[0]
@@ -358,7 +358,7 @@ class Queue(Generic[Item]):
 
 
 def generic_class(tasks: BackgroundTasks, queue: Queue[int]) -> None:
-    """A method of a generic object takes the object's own type."""
+    """A method of a generic class takes the type of this object's items."""
     tasks.add_task(queue.put, 7)
     tasks.add_task(queue.put, "7")  # E: the queue holds int
 
@@ -368,7 +368,7 @@ class Handler(Protocol):
 
 
 def protocol(tasks: BackgroundTasks, handler: Handler) -> None:
-    """A callable protocol says what its arguments are called."""
+    """Arguments are checked against a callable protocol, by name too."""
     tasks.add_task(handler, "login", user=7)
     tasks.add_task(handler, "login", user="7")  # E: `user` is an int
 
@@ -376,7 +376,7 @@ def protocol(tasks: BackgroundTasks, handler: Handler) -> None:
 def callable_type(
     tasks: BackgroundTasks, handler: Callable[[str, int], Awaitable[None]]
 ) -> None:
-    """A `Callable` has positions only."""
+    """A `Callable` type has positional parameters only."""
     tasks.add_task(handler, "login", 7)
     tasks.add_task(handler, "login", "7")  # E: the second is an int
     tasks.add_task(handler, "login")  # E: the second is missing
@@ -399,9 +399,9 @@ def write_audit(session: Session, event: str, *, user: int) -> None: ...
 
 
 def decorated(tasks: BackgroundTasks) -> None:
-    """A decorator that supplies the first argument takes it from the signature."""
+    """If a decorator passes the first argument itself, do not pass it here."""
     tasks.add_task(write_audit, "login", user=7)
-    tasks.add_task(write_audit, Session(), user=7)  # E: the session is there
+    tasks.add_task(write_audit, Session(), user=7)  # E: the decorator passes it
     tasks.add_task(write_audit, "login", user="7")  # E: `user` is an int
 
 
@@ -411,9 +411,9 @@ def forwarded(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> None:
-    """A function that takes any call can pass it on."""
+    """A function of your own can pass the function and its arguments on."""
     tasks.add_task(function, *args, **kwargs)
-    tasks.add_task(function, 42)  # E: nothing is known of the parameters
+    tasks.add_task(function, 42)  # E: the parameters are unknown
 
 
 @cache
@@ -424,7 +424,7 @@ def load_template(name: str) -> str:
 def cached(tasks: BackgroundTasks) -> None:
     """`functools.cache` hides the parameters from every checker, in a direct call too.
 
-    The standard library's types would have to change: see
+    Only the types of the standard library could change that: see
     https://github.com/python/typeshed/issues/6347.
     """
     tasks.add_task(load_template, "welcome.html")
@@ -432,7 +432,7 @@ def cached(tasks: BackgroundTasks) -> None:
 
 
 def parameter_called_func(tasks: BackgroundTasks) -> None:
-    """`add_task` has no names of its own that a task's parameters could clash with."""
+    """The function may have parameters called `func` and `self`."""
 
     def call_later(func: str, self: int) -> None: ...
 
@@ -442,7 +442,7 @@ def parameter_called_func(tasks: BackgroundTasks) -> None:
 
 
 def parameter_called_kwargs(tasks: BackgroundTasks) -> None:
-    """Nor with `args` and `kwargs`."""
+    """The function may have parameters called `args` and `kwargs`."""
 
     def log_call(args: str, kwargs: str) -> None: ...
 
@@ -452,36 +452,36 @@ def parameter_called_kwargs(tasks: BackgroundTasks) -> None:
 
 
 def function_by_name(tasks: BackgroundTasks) -> None:
-    """The function itself has no name: it stands first."""
+    """The function is the first argument, and has no name."""
     tasks.add_task(resize, path="portrait.png", width=800)
-    tasks.add_task(func=resize, path="portrait.png", width=800)  # E: it stands first
+    tasks.add_task(func=resize, path="portrait.png", width=800)  # E: it comes first
 
 
 def already_called(tasks: BackgroundTasks) -> None:
-    """Write the arguments after the function, not in parentheses of its own."""
+    """Pass the function and its arguments; do not call it here."""
     tasks.add_task(send_email, "ada@example.org", subject="Hi")
     tasks.add_task(send_email("ada@example.org", subject="Hi"))  # E: already called
     tasks.add_task(resize("portrait.png", 800))  # E: already called
 
 
 def not_callable(tasks: BackgroundTasks) -> None:
-    """What cannot be called is no task."""
-    tasks.add_task()  # E: there is no function
+    """A task must be callable."""
+    tasks.add_task()  # E: the function is missing
     tasks.add_task(None)  # E: None cannot be called
-    tasks.add_task("send_email", "ada@example.org")  # E: a name cannot be called
+    tasks.add_task("send_email", "ada@example.org")  # E: a str cannot be called
 
 
 def optional_function(
     tasks: BackgroundTasks, callback: Callable[[], None] | None
 ) -> None:
-    """A callback that may be None needs a test first."""
+    """Check a callback that may be None first."""
     tasks.add_task(callback)  # E: may be None
     if callback is not None:
         tasks.add_task(callback)
 
 
 def either_of_two(tasks: BackgroundTasks, *, urgent: bool) -> None:
-    """Of a union of functions, each must take the arguments."""
+    """If it is one of two functions, both must accept the arguments."""
 
     def send_sms(to: str) -> None: ...
 
@@ -493,14 +493,14 @@ def either_of_two(tasks: BackgroundTasks, *, urgent: bool) -> None:
 
 
 def nested(tasks: BackgroundTasks, task: BackgroundTask) -> None:
-    """A task or a collection is itself a function without arguments."""
+    """A task or a collection can itself be a task, without arguments."""
     tasks.add_task(task)
     tasks.add_task(BackgroundTasks([task], as_group=True))
-    tasks.add_task(task, "ada@example.org")  # E: it has its arguments
+    tasks.add_task(task, "ada@example.org")  # E: it has its arguments already
 
 
 def add_task_as_task(tasks: BackgroundTasks) -> None:
-    """A task may be to add a task."""
+    """A task may add another task."""
     tasks.add_task(lambda: tasks.add_task(resize, "portrait.png", 800))
     # E(only ty, gaps/ty_function_given_to_itself.py): `add_task` takes any function
     tasks.add_task(tasks.add_task, resize, "portrait.png", 800)
@@ -509,7 +509,7 @@ def add_task_as_task(tasks: BackgroundTasks) -> None:
 
 
 def annotated_parameter(tasks: BackgroundTasks) -> None:
-    """What `Annotated` adds is for others."""
+    """In `Annotated`, only the type is checked."""
 
     def send_report(pages: Annotated[int, "at least one"]) -> None: ...
 

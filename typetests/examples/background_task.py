@@ -1,4 +1,4 @@
-"""One call, with the same checks as in ``add_task``."""
+"""A task is checked as in ``add_task``."""
 
 import shutil
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ def resize(path: str, width: int, height: int = 600) -> None: ...
 
 
 def checked_as_a_call() -> None:
-    """Name the function, then its arguments as in a call."""
+    """Pass the function, then its arguments."""
     BackgroundTask(send_email, "ada@example.org", subject="Welcome")
     BackgroundTask(resize, "portrait.png", height=400, width=800)
 
@@ -29,14 +29,14 @@ def wrong_type() -> None:
 
 
 def missing() -> None:
-    """A parameter without a default must get its argument."""
+    """A parameter without a default needs an argument."""
     BackgroundTask(resize, "portrait.png")  # E: `width` is missing
     BackgroundTask(send_email, "ada@example.org")  # E: `subject` is missing
 
 
 def too_many() -> None:
     """There must not be more arguments than parameters."""
-    BackgroundTask(resize, "portrait.png", 800, 600, 3)  # E: three parameters
+    BackgroundTask(resize, "portrait.png", 800, 600, 3)  # E: it has three parameters
 
 
 def unknown() -> None:
@@ -45,37 +45,37 @@ def unknown() -> None:
 
 
 def duplicate() -> None:
-    """An argument must not be given twice."""
+    """The same parameter must not get two arguments."""
     BackgroundTask(resize, "portrait.png", 800, path="a.png")  # E: `path` is given
 
 
 def keyword_only_parameter() -> None:
-    """What stands after the asterisk must be named."""
+    """A parameter after the `*` takes its argument by name only."""
     BackgroundTask(send_email, "ada@example.org", "Hi")  # E: `subject` needs its name
 
 
 def standard_library() -> None:
-    """`shutil.copy` is generic; its arguments are checked all the same."""
+    """`shutil.copy` is generic, and its arguments are checked too."""
     BackgroundTask(shutil.copy, "report.pdf", "archive")
     # E(not pyrefly, https://github.com/facebook/pyrefly/issues/2355): a path is no int
     BackgroundTask(shutil.copy, "report.pdf", 1)
 
 
 def with_partial() -> None:
-    """A `functools.partial` object goes with the arguments that it lacks."""
+    """A `functools.partial` object needs the arguments that it does not have yet."""
     BackgroundTask(partial(resize, "portrait.png"), 800)
     # E(not mypy, https://github.com/python/mypy/issues/18589): `width` is an int
     BackgroundTask(partial(resize, "portrait.png"), "800")
 
 
 def as_lambda() -> None:
-    """In a lambda the call is written out, and so checked in full."""
+    """A lambda contains a direct call, which is checked in full."""
     BackgroundTask(lambda: send_email("ada@example.org", subject="Hi"))
     BackgroundTask(lambda: send_email("ada@example.org"))  # E: `subject` is missing
 
 
 def parameter_called_func() -> None:
-    """The function's parameters may have any name, `func` and `self` included."""
+    """The function may have parameters called `func` and `self`."""
 
     def call_later(func: str, self: int) -> None: ...
 
@@ -84,32 +84,32 @@ def parameter_called_func() -> None:
 
 
 def function_by_name() -> None:
-    """The function itself has no name: it stands first."""
-    BackgroundTask(func=resize, path="portrait.png", width=800)  # E: it stands first
+    """The function is the first argument, and has no name."""
+    BackgroundTask(func=resize, path="portrait.png", width=800)  # E: it comes first
 
 
 def already_called() -> None:
-    """Write the arguments after the function, not in parentheses of its own."""
+    """Pass the function and its arguments; do not call it here."""
     BackgroundTask(send_email("ada@example.org", subject="Hi"))  # E: already called
 
 
 def not_callable() -> None:
-    """What cannot be called is no task."""
-    BackgroundTask()  # E: there is no function
+    """A task must be callable."""
+    BackgroundTask()  # E: the function is missing
     BackgroundTask(None)  # E: None cannot be called
-    BackgroundTask("send_email", "ada@example.org")  # E: a name cannot be called
+    BackgroundTask("send_email", "ada@example.org")  # E: a str cannot be called
 
 
 def nested(task: BackgroundTask) -> None:
-    """A task is itself a function without arguments."""
+    """A task can itself be a task, without arguments."""
     BackgroundTask(task)
-    BackgroundTask(task, "ada@example.org")  # E: it has its arguments
+    BackgroundTask(task, "ada@example.org")  # E: it has its arguments already
 
 
 def attributes(task: BackgroundTask) -> None:
-    """The call can be looked at, in tests and in a `runner`.
+    """You can read the call, in a test or in a `runner`.
 
-    What is stored could be any call, so the types of its parts are wide.
+    It may be any call, so these types are wide.
     """
     assert_type(task.func, Callable[..., object])
     assert_type(task.args, tuple[Any, ...])
@@ -118,13 +118,13 @@ def attributes(task: BackgroundTask) -> None:
 
 
 def not_generic(task: BackgroundTask) -> None:
-    """Tasks of all functions have one type, so a list can hold them."""
+    """All tasks have the same type, so one list can hold them."""
     tasks = [BackgroundTask(resize, "portrait.png", 800), task]
     assert_type(tasks, list[BackgroundTask])
 
 
 def equality() -> None:
-    """Tasks can be compared, which makes tests easy."""
+    """Tasks can be compared, for example in a test."""
     task = BackgroundTask(resize, "portrait.png", 800)
     assert_type(task == BackgroundTask(resize, "portrait.png", 800), bool)
 
@@ -136,7 +136,7 @@ class Response:
 
 
 def in_a_framework(task: BackgroundTask) -> None:
-    """A framework needs to know no more than that it can be called and awaited."""
+    """A framework only needs the type of a callable that returns an awaitable."""
     Response("Welcome", background=task)
     Response("Welcome", background=BackgroundTask(resize, "portrait.png", 800))
     Response("Welcome", background=BackgroundTask)  # E: the class, not a task

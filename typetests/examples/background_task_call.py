@@ -8,7 +8,7 @@ DOCUMENTS = "bgtasks.BackgroundTask.__call__"
 
 
 async def run(task: BackgroundTask) -> None:
-    """Call the task and await it; what its function returned is dropped."""
+    """Call the task and await it. The result of its function is dropped."""
     await task()
     assert_type(await task(), None)
 
@@ -19,11 +19,11 @@ async def forgotten_await(task: BackgroundTask) -> None:
 
 
 async def no_arguments(task: BackgroundTask) -> None:
-    """The task has its arguments already."""
+    """The task already has its arguments."""
     await task("ada@example.org")  # E: takes no arguments
     await task(subject="Hi")  # E: takes no arguments
 
 
 async def no_call(task: BackgroundTask) -> None:
-    """The task itself is not awaitable: it can be run more than once."""
+    """Call the task to run it; the task itself cannot be awaited."""
     await task  # E: call it

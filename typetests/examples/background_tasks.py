@@ -1,4 +1,4 @@
-"""The collection: what it begins with, and its options."""
+"""The collection, its first tasks and its options."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
@@ -20,13 +20,13 @@ def rotate_logs(keep: int = 7) -> bool:
 
 
 def empty() -> None:
-    """Most collections begin empty."""
+    """A new collection is empty."""
     assert_type(BackgroundTasks(), BackgroundTasks)
     BackgroundTasks(None)
 
 
 def begin_with_tasks(task: BackgroundTask, tasks: BackgroundTasks) -> None:
-    """Begin with tasks, or with anything else that is callable without arguments."""
+    """The first tasks: anything that can be called without arguments."""
     BackgroundTasks([task])
     BackgroundTasks([clean_up, rotate_logs])
     BackgroundTasks([tasks, BackgroundTasks([task], as_group=True)])
@@ -35,26 +35,26 @@ def begin_with_tasks(task: BackgroundTask, tasks: BackgroundTasks) -> None:
 
 
 def any_iterable(task: BackgroundTask, many: Iterable[Callable[[], None]]) -> None:
-    """A tuple, a generator, any iterable will do."""
+    """The first tasks may be in any iterable, such as a tuple or a generator."""
     BackgroundTasks((task, clean_up))
     BackgroundTasks(BackgroundTask(send_email, to) for to in ("ada", "alan"))
     BackgroundTasks(many)
 
 
 def function_with_parameters() -> None:
-    """A function that needs arguments is no task until it has them."""
+    """A function that needs arguments must be in a `BackgroundTask`."""
     BackgroundTasks([BackgroundTask(send_email, "ada@example.org")])
     BackgroundTasks([send_email])  # E: `to` is missing
     BackgroundTasks([BackgroundTask(send_email, 42)])  # E: `to` is a str
 
 
 def already_called() -> None:
-    """A coroutine is no task: it could run only once, and `send_email` began."""
+    """A coroutine is not a task: pass the function, and do not call it."""
     BackgroundTasks([clean_up()])  # E: already called
 
 
 def one_task(task: BackgroundTask, tasks: BackgroundTasks) -> None:
-    """A single task goes into a list."""
+    """Put a single task into a list."""
     BackgroundTasks([task])
     BackgroundTasks(task)  # E: not a list
     BackgroundTasks(clean_up)  # E: not a list
@@ -64,12 +64,12 @@ def one_task(task: BackgroundTask, tasks: BackgroundTasks) -> None:
 def not_callable() -> None:
     """Each item must be callable."""
     BackgroundTasks([None])  # E: None cannot be called
-    BackgroundTasks("clean_up")  # E: a str is no list of tasks
+    BackgroundTasks("clean_up")  # E: a str is not a list of tasks
     BackgroundTasks([("clean_up",)])  # E: a tuple cannot be called
 
 
 def at_once() -> None:
-    """With `as_group`, `await tasks()` runs the tasks all at once."""
+    """With `as_group`, `await tasks()` runs all tasks at once."""
     BackgroundTasks(as_group=True)
     BackgroundTasks(as_group="yes")  # E: a bool
 
@@ -81,7 +81,7 @@ async def report_failure(task: BackgroundTask, exc: Exception) -> None: ...
 
 
 def handle_errors() -> None:
-    """`on_error` gets the task and its exception; it may be asynchronous."""
+    """`on_error` gets the task and its exception. It may be async."""
     BackgroundTasks(on_error=log_failure)
     BackgroundTasks(on_error=report_failure)
     BackgroundTasks(on_error=lambda task, exc: print(task, exc))
@@ -89,7 +89,7 @@ def handle_errors() -> None:
 
 
 def handle_any_error() -> None:
-    """A handler that takes more than it gets is right as well."""
+    """A handler may have wider types, and more parameters with a default."""
 
     def log(task: object, exc: BaseException, *, level: int = 40) -> None: ...
 
@@ -97,7 +97,7 @@ def handle_any_error() -> None:
 
 
 def wrong_error_handler() -> None:
-    """A handler must take both, in this order, and any exception."""
+    """A handler must accept the task and any exception, in this order."""
     BackgroundTasks(on_error=log_failure)
 
     def without_task(exc: Exception) -> None: ...
@@ -117,7 +117,7 @@ async def retry(task: BackgroundTask) -> None:
 
 
 def run_tasks_your_way() -> None:
-    """`runner` gets each task, and what it returns is awaited."""
+    """`runner` gets each task. The run awaits what it returns."""
     BackgroundTasks(runner=retry)
     BackgroundTasks(runner=lambda task: task())
     BackgroundTasks(runner=None)
@@ -130,7 +130,7 @@ def run_tasks_your_way() -> None:
 
 
 def wrong_runner(runner: Callable[[BackgroundTask], Awaitable[None] | None]) -> None:
-    """A runner must return an awaitable, and take nothing but the task."""
+    """A runner must return an awaitable, and needs no argument but the task."""
     BackgroundTasks(runner=retry)
 
     def synchronous(task: BackgroundTask) -> None: ...
@@ -147,7 +147,7 @@ def wrong_runner(runner: Callable[[BackgroundTask], Awaitable[None] | None]) -> 
 
 
 def options_by_name() -> None:
-    """Options have names; `as_group` may stand second, as in Lilya and Esmerald."""
+    """Pass options by name. `as_group` may come second, as in Lilya and Esmerald."""
     BackgroundTasks([clean_up], as_group=True, on_error=log_failure, runner=retry)
     BackgroundTasks([clean_up], True)
     BackgroundTasks([clean_up], True, log_failure)  # E: write `on_error=log_failure`
@@ -155,28 +155,28 @@ def options_by_name() -> None:
 
 
 def the_list(tasks: BackgroundTasks, task: BackgroundTask) -> None:
-    """`tasks.tasks` is the list itself, in the order added."""
+    """`tasks.tasks` is the list of tasks, in the order added."""
     assert_type(tasks.tasks, list[BackgroundTask])
     tasks.tasks.append(task)
     tasks.tasks.append(clean_up)  # E: a function, not a task
 
 
 def the_way_to_run(tasks: BackgroundTasks) -> None:
-    """`as_group` is an attribute too, and may be set before a run."""
+    """`as_group` is an attribute too. You may set it before a run."""
     assert_type(tasks.as_group, bool)
     tasks.as_group = True
     tasks.as_group = "yes"  # E: not a bool
 
 
 def no_single_call(tasks: BackgroundTasks) -> None:
-    """A collection is no task, though it can be one: it has no call of its own."""
-    del tasks.func  # E: many functions
+    """A collection is not a subclass of a task, and has no function of its own."""
+    del tasks.func  # E: it has many functions
     task: BackgroundTask = tasks  # E: not a subclass
     print(task)
 
 
 def no_length(tasks: BackgroundTasks) -> None:
-    """An empty collection must not be false, so there is no length."""
+    """A collection has no length, because an empty one must not be false."""
     len(tasks.tasks)
     len(tasks)  # E: write `len(tasks.tasks)`
 
@@ -188,7 +188,7 @@ class Response:
 
 
 def in_a_framework(tasks: BackgroundTasks) -> None:
-    """A framework needs to know no more than that it can be called and awaited."""
+    """A framework only needs the type of a callable that returns an awaitable."""
     Response("Welcome", background=tasks)
     Response("Welcome", background=tasks())  # E: already called
     Response("Welcome", background=BackgroundTasks)  # E: the class, not a collection

@@ -8,7 +8,7 @@ DOCUMENTS = "bgtasks.BackgroundTasks.__call__"
 
 
 async def run(tasks: BackgroundTasks) -> None:
-    """Run the tasks as the collection was told to."""
+    """Run the tasks, all at once if `as_group` is true."""
     assert_type(await tasks(), None)
 
 
@@ -19,10 +19,10 @@ async def forgotten_await(tasks: BackgroundTasks) -> None:
 
 
 async def no_arguments(tasks: BackgroundTasks, task: BackgroundTask) -> None:
-    """What runs was added before."""
+    """Add the tasks before the run; it takes no arguments."""
     await tasks(task)  # E: takes no arguments
 
 
 async def no_call(tasks: BackgroundTasks) -> None:
-    """The collection itself is not awaitable: it can be run more than once."""
+    """Call the collection to run it; the collection itself cannot be awaited."""
     await tasks  # E: call it

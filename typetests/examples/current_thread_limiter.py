@@ -1,4 +1,4 @@
-"""The limiter of the threads that plain functions run in."""
+"""The limiter of the worker threads for plain functions."""
 
 from typing import assert_type
 
@@ -10,7 +10,7 @@ DOCUMENTS = "bgtasks.current_thread_limiter"
 
 
 async def at_start_up() -> None:
-    """Change it where the event loop runs: in a lifespan, for example."""
+    """Change the limit in the event loop: in a lifespan, for example."""
     limiter = current_thread_limiter()
     assert_type(limiter, anyio.CapacityLimiter)
     limiter.total_tokens = 100
@@ -18,6 +18,6 @@ async def at_start_up() -> None:
 
 
 async def not_awaited() -> None:
-    """It is a plain function, and has no arguments."""
+    """It is a plain function without arguments."""
     await current_thread_limiter()  # E: a limiter cannot be awaited
     current_thread_limiter(100)  # E: set `total_tokens`

@@ -1,4 +1,4 @@
-"""Where a task will run."""
+"""Whether a task runs in the event loop."""
 
 from typing import assert_type
 
@@ -14,5 +14,5 @@ def ask(task: BackgroundTask) -> None:
 
 
 def read_only(task: BackgroundTask) -> None:
-    """It follows from the function, and cannot be set."""
+    """It depends on the function, and cannot be set."""
     task.is_async = True  # E: it cannot be set

@@ -1,4 +1,4 @@
-"""What a task is called in logs."""
+"""The name of a task, for logs."""
 
 from typing import assert_type
 

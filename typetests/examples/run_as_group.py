@@ -1,4 +1,4 @@
-"""All at once, whatever ``as_group`` says."""
+"""Run all tasks at once, whatever ``as_group`` is."""
 
 from typing import assert_type
 
@@ -8,7 +8,7 @@ DOCUMENTS = "bgtasks.BackgroundTasks.run_as_group"
 
 
 async def run(tasks: BackgroundTasks) -> None:
-    """Run the tasks at once, and wait for all."""
+    """Run all tasks at once, and wait for them."""
     assert_type(await tasks.run_as_group(), None)
 
 
@@ -18,5 +18,5 @@ async def forgotten_await(tasks: BackgroundTasks) -> None:
 
 
 async def no_arguments(tasks: BackgroundTasks, task: BackgroundTask) -> None:
-    """What runs was added before."""
+    """Add the tasks before the run; it takes no arguments."""
     await tasks.run_as_group(task)  # E: takes no arguments

@@ -1,4 +1,4 @@
-"""One after another, whatever ``as_group`` says."""
+"""Run the tasks one after another, whatever ``as_group`` is."""
 
 from typing import assert_type
 
@@ -18,5 +18,5 @@ async def forgotten_await(tasks: BackgroundTasks) -> None:
 
 
 async def no_arguments(tasks: BackgroundTasks, task: BackgroundTask) -> None:
-    """What runs was added before."""
+    """Add the tasks before the run; it takes no arguments."""
     await tasks.run_single(task)  # E: takes no arguments

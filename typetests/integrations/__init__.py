@@ -1,1 +1,1 @@
-"""What checkers accept and reject of each integration: a file for each."""
+"""What type checkers accept and reject: one file for each integration."""

@@ -1,4 +1,4 @@
-"""The middleware wraps an application; `current_tasks` returns a collection."""
+"""The middleware wraps an application. `current_tasks()` returns a collection."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, assert_type
@@ -29,9 +29,9 @@ async def run(task: bgtasks.BackgroundTask) -> None:
 
 
 def around_an_application() -> None:
-    """An application is wrapped, and is one again."""
+    """The middleware wraps an ASGI application, and is one itself."""
     BackgroundTasksMiddleware(BackgroundTasksMiddleware(app))
-    BackgroundTasksMiddleware(send_email)  # E: no ASGI application
+    BackgroundTasksMiddleware(send_email)  # E: not an ASGI application
     BackgroundTasksMiddleware()  # E: the application is missing
 
 
@@ -45,9 +45,9 @@ def options() -> None:
 
 
 def deep_inside_of_a_request() -> None:
-    """The arguments are checked against the function."""
+    """Any code in a request can add tasks, and the arguments are checked."""
     assert_type(current_tasks(), bgtasks.BackgroundTasks)
     current_tasks().add_task(send_email, "ada@example.org", subject="Hi")
     current_tasks().add_task(send_email, 42, subject="Hi")  # E: `to` is a str
     current_tasks().add_task(send_email, "ada@example.org")  # E: `subject` is missing
-    current_tasks(app)  # E: it finds the request by itself
+    current_tasks(app)  # E: it takes no arguments

@@ -1,4 +1,4 @@
-"""Calls that Celery workers make, checked as those made here."""
+"""Calls that run in a Celery worker are checked here."""
 
 from celery import Celery  # pyright: ignore[reportMissingTypeStubs]
 
@@ -15,7 +15,7 @@ def send_email(to: str, *, subject: str) -> None: ...
 
 
 def checked(app: Celery) -> None:
-    """A call is checked against the function, wherever it will be made."""
+    """A call is checked against the function, wherever it runs."""
     tasks = BackgroundTasks(runner=celery_runner(app))
     tasks.add_task(send_email, "ada@example.org", subject="Hi")
     tasks.add_task(resize, "portrait.png", 800)
@@ -26,7 +26,7 @@ def checked(app: Celery) -> None:
 
 
 def options(app: Celery) -> None:
-    """Options are those of Celery's `apply_async`, each by its name."""
+    """The options are those of Celery's `apply_async`. Pass them by name."""
     BackgroundTasks(runner=celery_runner(app, queue="mails", retry=False))
     BackgroundTasks(runner=celery_runner(app, countdown="5"))  # E: a number
     # E(not ty, https://github.com/astral-sh/ty/issues/4212): no `quue`
@@ -35,7 +35,7 @@ def options(app: Celery) -> None:
 
 
 def not_called(app: Celery) -> None:
-    """`celery_runner` makes a runner of an application; it is none itself."""
+    """Call `celery_runner` with an application: it returns the runner."""
     BackgroundTasks(runner=celery_runner(app))
-    BackgroundTasks(runner=celery_runner)  # E: of which application?
-    BackgroundTasks(runner=celery_runner())  # E: of which application?
+    BackgroundTasks(runner=celery_runner)  # E: the application is missing
+    BackgroundTasks(runner=celery_runner())  # E: the application is missing

@@ -1,4 +1,4 @@
-"""Esmerald's responses and handlers take these classes as its own."""
+"""Esmerald's responses and handlers accept these classes."""
 
 # pyright: reportUnknownVariableType=false
 # (what Esmerald decorates with)
@@ -31,7 +31,7 @@ def wrong_arguments_of_a_task() -> None:
     BackgroundTask(send_email, 42, subject="Hi")  # E: `to` is a str
     BackgroundTask(send_email, "ada@example.org")  # E: `subject` is missing
     BackgroundTask(send_email, "ada@example.org", subjet="Hi")  # E: no such parameter
-    BackgroundTask(resize, "portrait.png", 800, 600)  # E: two parameters
+    BackgroundTask(resize, "portrait.png", 800, 600)  # E: it has two parameters
     BackgroundTask(resize("portrait.png", 800))  # E: already called
 
 
@@ -45,7 +45,7 @@ def several_tasks() -> None:
 
 
 def wrong_arguments_in_a_collection(tasks: BackgroundTasks) -> None:
-    """The arguments are checked against the function here as well."""
+    """The arguments of each task are checked."""
     tasks.add_task(send_email, 42, subject="Hi")  # E: `to` is a str
     tasks.add_task(send_email, "ada@example.org")  # E: `subject` is missing
     tasks.add_task(send_email, "ada@example.org", subjet="Hi")  # E: no such parameter
@@ -54,7 +54,7 @@ def wrong_arguments_in_a_collection(tasks: BackgroundTasks) -> None:
 
 
 def list_of_tasks(tasks: BackgroundTasks) -> None:
-    """A collection begins with tasks, ours or Esmerald's own, or other collections."""
+    """The first tasks may be ours, Esmerald's or collections."""
     BackgroundTasks([BackgroundTask(resize, "portrait.png", 800), tasks])
     BackgroundTasks([background.BackgroundTask(resize, "portrait.png", 800)])
     BackgroundTasks([resize])  # E: `path` and `width` are missing
@@ -69,7 +69,7 @@ async def run(task: bgtasks.BackgroundTask) -> None:
 
 
 def options() -> None:
-    """The options are the core's; `as_group` may stand second, as in Esmerald."""
+    """The options are the core's. `as_group` may come second, as in Esmerald."""
     BackgroundTasks(as_group=True, on_error=log, runner=run)
     BackgroundTasks([], True)
     BackgroundTasks(as_group="yes")  # E: a bool
@@ -78,7 +78,7 @@ def options() -> None:
 
 
 def both_ours_and_theirs(task: BackgroundTask, tasks: BackgroundTasks) -> None:
-    """They go wherever Esmerald's or the core's classes are asked for."""
+    """They are subclasses of Esmerald's classes and of the core's."""
     theirs: list[background.BackgroundTask] = [task]
     ours: list[bgtasks.BackgroundTask] = [task]
     their_tasks: list[background.BackgroundTasks] = [tasks]
@@ -87,7 +87,7 @@ def both_ours_and_theirs(task: BackgroundTask, tasks: BackgroundTasks) -> None:
 
 
 def task_of_a_handler(task: BackgroundTask, tasks: BackgroundTasks) -> None:
-    """A handler takes them too, for all its requests."""
+    """A handler accepts them too, and runs them for each request."""
 
     @post("/task", background=task)
     async def with_task() -> dict[str, str]:

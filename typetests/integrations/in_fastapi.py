@@ -25,7 +25,7 @@ def resize(path: str, width: int) -> None: ...
 
 
 def in_an_endpoint() -> None:
-    """A parameter of an endpoint is a collection."""
+    """A parameter of an endpoint gets the collection of the request."""
 
     @app.post("/send/{email}")
     async def send(email: str, tasks: BackgroundTasks) -> dict[str, str]:
@@ -46,7 +46,7 @@ def wrong_arguments(tasks: BackgroundTasks) -> None:
 
 
 def in_a_dependency() -> None:
-    """A parameter of a dependency is the same collection."""
+    """A parameter of a dependency gets the same collection."""
 
     def get_query(tasks: BackgroundTasks, q: str | None = None) -> str | None:
         tasks.add_task(resize, "portrait.png", 800)
@@ -60,7 +60,7 @@ def in_a_dependency() -> None:
 
 
 def in_a_response(tasks: BackgroundTasks) -> JSONResponse:
-    """A response takes the collection, which still runs each task only once."""
+    """A response may carry the collection too; each task still runs only once."""
     return JSONResponse({}, background=tasks)
 
 
@@ -84,13 +84,13 @@ LoggedTasks = Annotated[BackgroundTasks, Depends(background_tasks(on_error=log))
 
 
 def with_options(tasks: LoggedTasks) -> None:
-    """A collection with options is checked alike."""
+    """A collection with options is checked in the same way."""
     tasks.add_task(resize, "portrait.png", 800)
     tasks.add_task(resize, "portrait.png", "800")  # E: `width` is an int
 
 
 def in_a_websocket() -> None:
-    """A WebSocket's tasks run when it is over, also if its client has gone."""
+    """A WebSocket's tasks run when its endpoint ends, or the client goes away."""
 
     @app.websocket("/echo")
     async def echo(websocket: WebSocket, tasks: BackgroundTasks) -> None:
@@ -105,7 +105,7 @@ def endpoint(name: str, tasks: BackgroundTasks) -> None:
 
 
 def in_a_test() -> None:
-    """A test that calls an endpoint directly makes its own tasks."""
+    """A test that calls an endpoint directly makes its own collection."""
     tasks = BackgroundTasks()
     endpoint("portrait.png", tasks)
     print(tasks.tasks == [bgtasks.BackgroundTask(resize, "portrait.png", 800)])
@@ -114,7 +114,7 @@ def in_a_test() -> None:
 
 
 def made_by_hand() -> JSONResponse:
-    """A response of your own takes a collection of your own."""
+    """You can make a collection yourself, and give it to a response."""
     tasks = BackgroundTasks([bgtasks.BackgroundTask(resize, "portrait.png", 800)])
     tasks.add_task(send_email, "ada@example.org", subject="Hi")
     tasks.add_task(send_email, "ada@example.org", subject=None)  # E: a str
@@ -140,7 +140,7 @@ def of_fastapi(tasks: fastapi.BackgroundTasks) -> None: ...
 
 
 def in_a_helper(tasks: BackgroundTasks) -> None:
-    """A helper may take it as ours, as Starlette's or as FastAPI's, or take None."""
+    """A helper's parameter may have our type, Starlette's or FastAPI's, or None."""
     save()
     save(tasks)
     of_the_core(tasks)
@@ -154,13 +154,13 @@ DEFAULT = BackgroundTasks()
 
 
 def as_a_default(tasks: BackgroundTasks = DEFAULT) -> None:
-    """A collection may be a default value; FastAPI passes its own all the same."""
+    """A collection may be a default value; FastAPI passes that of the request."""
     tasks.add_task(resize, "portrait.png", 800)
     tasks.add_task(resize, "portrait.png")  # E: `width` is missing
 
 
 def in_isinstance(given: BackgroundTasks | str) -> str:
-    """The class can be asked for."""
+    """The class works in `isinstance`."""
     if not isinstance(given, BackgroundTasks):
         return given
     given.add_task(resize, "portrait.png", 800)
@@ -182,7 +182,7 @@ def subclass(mailing: Mailing) -> BackgroundTasks:
 
 
 def patched() -> None:
-    """A test may patch the class, or give a mock in its place."""
+    """A test may patch a method of the class, or pass a mock."""
     with patch.object(BackgroundTasks, "add_task") as add_task:
         add_task.assert_not_called()
     mock = MagicMock(spec=BackgroundTasks)
@@ -190,7 +190,7 @@ def patched() -> None:
 
 
 def assigned(fake: Callable[..., None]) -> None:
-    """A method is patched, not assigned; FastAPI's own class has the same verdicts."""
+    """Patch a method, do not assign it. FastAPI's own class is the same."""
     # E(not pyright, gaps/pyright_method_assigned.py): a method
     BackgroundTasks.add_task = fake
     # E(not pyright, gaps/pyright_method_assigned.py): a method
@@ -198,7 +198,7 @@ def assigned(fake: Callable[..., None]) -> None:
 
 
 def overridden() -> None:
-    """An override replaces the collections of all requests, or gives them options."""
+    """An override replaces the collection of each request, or sets its options."""
     collected = BackgroundTasks()
     app.dependency_overrides[background_tasks()] = lambda: collected
     app.dependency_overrides[background_tasks()] = background_tasks(on_error=log)

@@ -1,4 +1,4 @@
-"""Lilya's responses and handlers take these classes as its own."""
+"""Lilya's responses and handlers accept these classes."""
 
 from lilya import background
 from lilya.responses import JSONResponse
@@ -27,7 +27,7 @@ def wrong_arguments_of_a_task() -> None:
     Task(send_email, 42, subject="Hi")  # E: `to` is a str
     Task(send_email, "ada@example.org")  # E: `subject` is missing
     Task(send_email, "ada@example.org", subjet="Hi")  # E: no such parameter
-    Task(resize, "portrait.png", 800, 600)  # E: two parameters
+    Task(resize, "portrait.png", 800, 600)  # E: it has two parameters
     Task(resize("portrait.png", 800))  # E: already called
 
 
@@ -41,7 +41,7 @@ def several_tasks() -> None:
 
 
 def wrong_arguments_in_a_collection(tasks: Tasks) -> None:
-    """The arguments are checked against the function here as well."""
+    """The arguments of each task are checked."""
     tasks.add_task(send_email, 42, subject="Hi")  # E: `to` is a str
     tasks.add_task(send_email, "ada@example.org")  # E: `subject` is missing
     tasks.add_task(send_email, "ada@example.org", subjet="Hi")  # E: no such parameter
@@ -50,7 +50,7 @@ def wrong_arguments_in_a_collection(tasks: Tasks) -> None:
 
 
 def list_of_tasks(tasks: Tasks) -> None:
-    """A collection begins with tasks, ours or Lilya's own, or other collections."""
+    """The first tasks may be ours, Lilya's or collections."""
     Tasks([Task(resize, "portrait.png", 800), tasks])
     Tasks([background.Task(resize, "portrait.png", 800)])
     Tasks([resize])  # E: `path` and `width` are missing
@@ -65,7 +65,7 @@ async def run(task: bgtasks.BackgroundTask) -> None:
 
 
 def options() -> None:
-    """The options are those of the core; `as_group` may stand second, as in Lilya."""
+    """The options are the core's. `as_group` may come second, as in Lilya."""
     Tasks(as_group=True, on_error=log, runner=run)
     Tasks([], True)
     Tasks(as_group="yes")  # E: a bool
@@ -74,7 +74,7 @@ def options() -> None:
 
 
 def both_ours_and_theirs(task: Task, tasks: Tasks) -> None:
-    """They go wherever Lilya's or the core's classes are asked for."""
+    """They are subclasses of Lilya's classes and of the core's."""
     theirs: list[background.Task] = [task]
     ours: list[bgtasks.BackgroundTask] = [task]
     their_tasks: list[background.Tasks] = [tasks]

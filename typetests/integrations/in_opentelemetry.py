@@ -1,4 +1,4 @@
-"""Calls that run in spans, checked as without one."""
+"""Calls that run in a span are checked as without one."""
 
 from opentelemetry import trace
 
@@ -21,7 +21,7 @@ def run_twice(task: BackgroundTask, times: int) -> None: ...
 
 
 def checked() -> None:
-    """A call is checked against the function, traced or not."""
+    """A call is checked against the function, with or without a span."""
     tasks = BackgroundTasks(runner=tracing_runner())
     tasks.add_task(send_email, "ada@example.org", subject="Hi")
     tasks.add_task(resize, "portrait.png", 800)
@@ -32,22 +32,22 @@ def checked() -> None:
 
 
 def another_runner() -> None:
-    """Another runner may run the task, inside its span."""
+    """Another runner may run the task, inside the span."""
     BackgroundTasks(runner=tracing_runner(within_a_minute))
     BackgroundTasks(runner=tracing_runner(tracing_runner()))
-    BackgroundTasks(runner=tracing_runner(run_twice))  # E: of two parameters
+    BackgroundTasks(runner=tracing_runner(run_twice))  # E: it has two parameters
     BackgroundTasks(runner=tracing_runner(runner=within_a_minute))  # E: positional
 
 
 def provider(provider: trace.TracerProvider, tracer: trace.Tracer) -> None:
-    """Spans are made by the global provider, or by one that you pass by name."""
+    """The global provider makes the spans, or one that you pass by name."""
     BackgroundTasks(runner=tracing_runner(tracer_provider=provider))
     BackgroundTasks(runner=tracing_runner(within_a_minute, tracer_provider=provider))
     BackgroundTasks(runner=tracing_runner(provider))  # E: write `tracer_provider=`
-    BackgroundTasks(runner=tracing_runner(tracer_provider=tracer))  # E: its provider
+    BackgroundTasks(runner=tracing_runner(tracer_provider=tracer))  # E: not a provider
 
 
 def not_called() -> None:
-    """`tracing_runner` makes a runner; it is none itself."""
+    """Call `tracing_runner`: it returns the runner."""
     BackgroundTasks(runner=tracing_runner())
     BackgroundTasks(runner=tracing_runner)  # E: write `tracing_runner()`

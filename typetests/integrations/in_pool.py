@@ -1,4 +1,4 @@
-"""Tasks that a pool runs, checked as those that run after the response."""
+"""Tasks that a pool runs are checked as in any collection."""
 
 from bgtasks import BackgroundTask, BackgroundTasks
 from bgtasks.pool import TaskPool
@@ -19,7 +19,7 @@ def alarm(message: str) -> None: ...
 
 
 def checked(pool: TaskPool) -> None:
-    """A call is checked against the function, though the pool runs it."""
+    """A call is checked against the function, also if a pool runs it."""
     tasks = BackgroundTasks(runner=pool)
     tasks.add_task(send_email, "ada@example.org", subject="Hi")
     tasks.add_task(send_email, "ada@example.org")  # E: `subject` is missing
@@ -28,17 +28,17 @@ def checked(pool: TaskPool) -> None:
 
 
 async def hand_over(pool: TaskPool) -> None:
-    """Without a collection, hand over a task, or a function without arguments."""
+    """You can hand over a task, or a function without arguments, directly."""
     await pool(BackgroundTask(send_email, "ada@example.org", subject="Hi"))
     await pool(lambda: send_email("ada@example.org", subject="Hi"))
     await pool(warm_cache)
     await pool(send_email)  # E: it needs arguments
-    await pool(warm_cache())  # E: a call, in place of the function
+    await pool(warm_cache())  # E: already called
     await pool(warm_cache, "now")  # E: use a BackgroundTask for arguments
 
 
 def in_their_order(pool: TaskPool) -> None:
-    """A collection is one task of the pool, and keeps its order."""
+    """A collection is one task of the pool. Its tasks run in their order."""
     steps = BackgroundTasks()
     steps.add_task(send_email, "ada@example.org", subject="Hi")
     steps.add_task(warm_cache)
@@ -46,18 +46,18 @@ def in_their_order(pool: TaskPool) -> None:
 
 
 def options() -> None:
-    """Options have names. `limit` is a whole number, `drain` any number of seconds."""
+    """Pass options by name. `limit` is an int, `drain` a number of seconds."""
     TaskPool(limit=100, drain=12.5, on_error=log)
     TaskPool(limit=None)
     TaskPool(100)  # E: write `limit=100`
     TaskPool(limit=0.5)  # E: a whole number, or None
-    TaskPool(drain=None)  # E: to wait without a limit, write `drain=math.inf`
+    TaskPool(drain=None)  # E: write `drain=math.inf`
     TaskPool(on_error=alarm)  # E: `on_error` gets the task and its exception
     TaskPool(runner=warm_cache)  # E: a runner takes a task, and is async
 
 
 async def counts(pool: TaskPool) -> None:
-    """How many tasks run, and how many wait for that, are numbers to be read."""
+    """`running` and `waiting` are numbers that you can read."""
     async with pool as opened:
         total: int = opened.running + opened.waiting
         print(total)

@@ -1,4 +1,4 @@
-"""Ravyn's responses and handlers take these classes as its own."""
+"""Ravyn's responses and handlers accept these classes."""
 
 from ravyn import JSONResponse, background, post
 
@@ -28,7 +28,7 @@ def wrong_arguments_of_a_task() -> None:
     BackgroundTask(send_email, 42, subject="Hi")  # E: `to` is a str
     BackgroundTask(send_email, "ada@example.org")  # E: `subject` is missing
     BackgroundTask(send_email, "ada@example.org", subjet="Hi")  # E: no such parameter
-    BackgroundTask(resize, "portrait.png", 800, 600)  # E: two parameters
+    BackgroundTask(resize, "portrait.png", 800, 600)  # E: it has two parameters
     BackgroundTask(resize("portrait.png", 800))  # E: already called
 
 
@@ -42,7 +42,7 @@ def several_tasks() -> None:
 
 
 def wrong_arguments_in_a_collection(tasks: BackgroundTasks) -> None:
-    """The arguments are checked against the function here as well."""
+    """The arguments of each task are checked."""
     tasks.add_task(send_email, 42, subject="Hi")  # E: `to` is a str
     tasks.add_task(send_email, "ada@example.org")  # E: `subject` is missing
     tasks.add_task(send_email, "ada@example.org", subjet="Hi")  # E: no such parameter
@@ -51,7 +51,7 @@ def wrong_arguments_in_a_collection(tasks: BackgroundTasks) -> None:
 
 
 def list_of_tasks(tasks: BackgroundTasks) -> None:
-    """A collection begins with tasks, ours or Ravyn's own, or other collections."""
+    """The first tasks may be ours, Ravyn's or collections."""
     BackgroundTasks([BackgroundTask(resize, "portrait.png", 800), tasks])
     BackgroundTasks([background.BackgroundTask(resize, "portrait.png", 800)])
     BackgroundTasks([resize])  # E: `path` and `width` are missing
@@ -66,7 +66,7 @@ async def run(task: bgtasks.BackgroundTask) -> None:
 
 
 def options() -> None:
-    """The options are those of the core; `as_group` may stand second, as in Ravyn."""
+    """The options are the core's. `as_group` may come second, as in Ravyn."""
     BackgroundTasks(as_group=True, on_error=log, runner=run)
     BackgroundTasks([], True)
     BackgroundTasks(as_group="yes")  # E: a bool
@@ -75,7 +75,7 @@ def options() -> None:
 
 
 def both_ours_and_theirs(task: BackgroundTask, tasks: BackgroundTasks) -> None:
-    """They go wherever Ravyn's or the core's classes are asked for."""
+    """They are subclasses of Ravyn's classes and of the core's."""
     theirs: list[background.BackgroundTask] = [task]
     ours: list[bgtasks.BackgroundTask] = [task]
     their_tasks: list[background.BackgroundTasks] = [tasks]
@@ -84,8 +84,8 @@ def both_ours_and_theirs(task: BackgroundTask, tasks: BackgroundTasks) -> None:
 
 
 def task_of_a_handler(task: BackgroundTask, tasks: BackgroundTasks) -> None:
-    """A handler takes them too, for all its requests."""
-    # Ravyn leaves open what its decorators take, so wrong ones are accepted too.
+    """A handler accepts them too, and runs them for each request."""
+    # Ravyn's decorators accept any type here, so a wrong one is no error.
     with_task = post("/task", background=task)
     with_tasks = post("/tasks", background=tasks)
     print(with_task, with_tasks)

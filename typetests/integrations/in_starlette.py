@@ -1,4 +1,4 @@
-"""Starlette's responses and handlers take these classes as its own."""
+"""Starlette's responses and handlers accept these classes."""
 
 from starlette import background
 from starlette.responses import Response
@@ -29,7 +29,7 @@ def wrong_arguments_of_a_task() -> None:
     BackgroundTask(send_email, 42, subject="Hi")  # E: `to` is a str
     BackgroundTask(send_email, "ada@example.org")  # E: `subject` is missing
     BackgroundTask(send_email, "ada@example.org", subjet="Hi")  # E: no such parameter
-    BackgroundTask(resize, "portrait.png", 800, 600)  # E: two parameters
+    BackgroundTask(resize, "portrait.png", 800, 600)  # E: it has two parameters
     BackgroundTask(resize("portrait.png", 800))  # E: already called
 
 
@@ -43,7 +43,7 @@ def several_tasks() -> None:
 
 
 def wrong_arguments_in_a_collection(tasks: BackgroundTasks) -> None:
-    """The arguments are checked against the function here as well."""
+    """The arguments of each task are checked."""
     tasks.add_task(send_email, 42, subject="Hi")  # E: `to` is a str
     tasks.add_task(send_email, "ada@example.org")  # E: `subject` is missing
     tasks.add_task(send_email, "ada@example.org", subjet="Hi")  # E: no such parameter
@@ -52,7 +52,7 @@ def wrong_arguments_in_a_collection(tasks: BackgroundTasks) -> None:
 
 
 def list_of_tasks(tasks: BackgroundTasks) -> None:
-    """A collection begins with tasks, ours or Starlette's own, or other collections."""
+    """The first tasks may be ours, Starlette's or collections."""
     BackgroundTasks([BackgroundTask(resize, "portrait.png", 800), tasks])
     BackgroundTasks([background.BackgroundTask(resize, "portrait.png", 800)])
     BackgroundTasks([resize])  # E: `path` and `width` are missing
@@ -75,7 +75,7 @@ def options() -> None:
 
 
 def both_ours_and_theirs(task: BackgroundTask, tasks: BackgroundTasks) -> None:
-    """They go wherever Starlette's or the core's classes are asked for."""
+    """They are subclasses of Starlette's classes and of the core's."""
     theirs: list[background.BackgroundTask] = [task]
     ours: list[bgtasks.BackgroundTask] = [task]
     their_tasks: list[background.BackgroundTasks] = [tasks]

@@ -1,4 +1,4 @@
-"""Calls that taskiq workers make, checked as those made here."""
+"""Calls that run in a taskiq worker are checked here."""
 
 from taskiq import AsyncBroker, AsyncTaskiqDecoratedTask
 
@@ -15,7 +15,7 @@ def resize(path: str, width: int, height: int | None = None) -> None: ...
 
 
 def checked(broker: AsyncBroker) -> None:
-    """A call is checked against the function, wherever it will be made."""
+    """A call is checked against the function, wherever it runs."""
     tasks = BackgroundTasks(runner=taskiq_runner(broker))
     tasks.add_task(send_email, "ada@example.org", subject="Hi")
     tasks.add_task(resize, "portrait.png", 800)
@@ -28,7 +28,7 @@ def checked(broker: AsyncBroker) -> None:
 def decorated(
     broker: AsyncBroker, resize: AsyncTaskiqDecoratedTask[[str, int], None]
 ) -> None:
-    """Task objects of taskiq are checked as well."""
+    """Task objects of taskiq are checked too."""
     tasks = BackgroundTasks(runner=taskiq_runner(broker))
     tasks.add_task(resize, "portrait.png", 800)
     tasks.add_task(resize, "portrait.png", "800")  # E: the width is an int
@@ -36,14 +36,14 @@ def decorated(
 
 
 def labels(broker: AsyncBroker) -> None:
-    """Labels have names, and are what taskiq can send."""
+    """Pass labels by name. A value must be a str or a number."""
     BackgroundTasks(runner=taskiq_runner(broker, queue_name="mails", priority=3))
-    BackgroundTasks(runner=taskiq_runner(broker, "mails"))  # E: which label?
+    BackgroundTasks(runner=taskiq_runner(broker, "mails"))  # E: the label has no name
     BackgroundTasks(runner=taskiq_runner(broker, tags=["mail"]))  # E: a list
 
 
 def not_called(broker: AsyncBroker) -> None:
-    """`taskiq_runner` makes a runner of a broker; it is none itself."""
+    """Call `taskiq_runner` with a broker: it returns the runner."""
     BackgroundTasks(runner=taskiq_runner(broker))
-    BackgroundTasks(runner=taskiq_runner)  # E: of which broker?
+    BackgroundTasks(runner=taskiq_runner)  # E: the broker is missing
     BackgroundTasks(runner=broker)  # E: write `taskiq_runner(broker)`
