@@ -1,19 +1,18 @@
-"""The pages of docs/: what they show runs, type-checks, and says what is so."""
+"""The pages of docs/: what they show type-checks, and says what is so."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from .project import PYPROJECT
+from .reader import programs_of
 from .snippets import ROOT, snippets
 
-PAGES = sorted(
-    page
-    for page in ROOT.glob("docs/*.md")
-    if "\n```python\n" in page.read_text("utf-8")
-)
+DOCS = sorted(ROOT.glob("docs/*.md"))
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))
@@ -29,46 +28,16 @@ def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def shown(page: Path) -> list[str]:
-    """Return the snippets, but for that of arq: its environment is another one."""
-    return [each for each in snippets(page, "python") if "from arq" not in each]
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_snippet_runs(page: Path, tmp_path: Path) -> None:
-    for number, snippet in enumerate(shown(page)):
-        file = tmp_path / f"test_{number}.py"
-        file.write_text(snippet)
-        is_test = "def test_" in snippet
-        command = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if is_test else []
-
-        ran = run("-W", "error", *command, file, cwd=tmp_path)
-
-        assert ran.returncode == 0, f"{snippet}\n{ran.stdout}{ran.stderr}"
-
-
-@pytest.mark.parametrize("name", ["errors", "tutorial", "typing"])
-def test_every_snippet_prints_what_its_comments_say(name: str, tmp_path: Path) -> None:
-    for snippet in shown(ROOT / "docs" / f"{name}.md"):
-        if "app = " in snippet:
-            continue  # a server prints when it is asked
-        (tmp_path / "snippet.py").write_text(snippet)
-
-        ran = run("snippet.py", cwd=tmp_path)
-
-        assert ran.stdout or ran.stderr, snippet
-        for said in re.findall(r"^ *print\(.*\)  # (.*)$", snippet, re.MULTILINE):
-            assert f"{said}\n" in ran.stdout
-
-
 def test_every_snippet_type_checks(tmp_path: Path) -> None:
-    for page in PAGES:
-        for number, snippet in enumerate(shown(page)):
+    for page in DOCS:
+        for number, program in enumerate(programs_of(page)):
+            if "from arq" in program.text:
+                continue  # its environment is another one
             # Not all that Celery and dramatiq return has a type.
-            untyped = "from celery" in snippet or "import dramatiq" in snippet
+            untyped = re.search(r"from celery|import dramatiq", program.text)
             mode = "basic" if untyped else "strict"
-            (tmp_path / f"{page.stem}_{number}.py").write_text(
-                f"# pyright: {mode}, reportMissingTypeStubs=false\n{snippet}"
+            (tmp_path / f"{page.stem.replace('-', '_')}_{number}.py").write_text(
+                f"# pyright: {mode}, reportMissingTypeStubs=false\n{program.text}"
             )
     (tmp_path / "mypy.ini").write_text(
         "[mypy]\nstrict = true\ndisallow_untyped_decorators = false\n"
@@ -105,7 +74,7 @@ def test_tutorial_shows_what_its_commands_print(number: int, tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     "page",
-    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))],
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS],
     ids=lambda page: page.name,
 )
 def test_every_command_shown_is_a_target_of_the_makefile(page: Path) -> None:
@@ -114,3 +83,30 @@ def test_every_command_shown_is_a_target_of_the_makefile(page: Path) -> None:
     )
 
     assert {*shown} <= TARGETS
+
+
+def test_vendoring_names_the_dependencies_of_the_core() -> None:
+    needed = "\n".join(PYPROJECT["project"]["dependencies"])
+
+    assert f"{needed}\n" in snippets(ROOT / "docs" / "vendoring.md", "text")
+
+
+def test_search_of_the_migration_guide_finds_what_patches_the_frameworks_classes(
+    tmp_path: Path,
+) -> None:
+    page = ROOT / "docs" / "migration.md"
+    (shown,) = snippets(page, "console")
+    (patch,) = (each for each in snippets(page, "diff") if "patch(" in each)
+    old = [line[1:] for line in patch.splitlines() if not line.startswith("+")]
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_sign_up.py").write_text("\n".join(old))
+
+    found = subprocess.run(
+        shlex.split(shown.removeprefix("$ ")),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert found.stdout == f"tests/test_sign_up.py:1:{old[0]}\n"

@@ -1,11 +1,8 @@
 """The README: what it shows runs, type-checks, and says what is so."""
 
-import json
-import os
 import re
 import subprocess
 import sys
-from http.client import HTTPConnection
 from pathlib import Path
 
 from .snippets import ROOT, snippets
@@ -25,34 +22,6 @@ def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
-
-
-def test_application_does_under_uvicorn_what_is_said_of_it(tmp_path: Path) -> None:
-    (tmp_path / "main.py").write_text(APPLICATION)
-    (path,) = re.findall(r'curl -X POST "http://127\.0\.0\.1:8000(.*)"', COMMANDS)
-    answer, printed = "", list[str]()
-    with subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "main:app", "--port", "0"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as server:
-        for line in server.stdout or ():
-            if found := re.search(r"running on http://(127\.0\.0\.1):(\d+)", line):
-                connection = HTTPConnection(found[1], int(found[2]), timeout=20)
-                connection.request("POST", path)
-                answer = connection.getresponse().read().decode()
-                connection.close()
-            elif "INFO:" not in line:
-                printed.append(line)
-            if line.startswith("Audit"):
-                server.terminate()
-
-    assert f"`{answer}`" in README.read_text("utf-8")
-    assert json.loads(answer)
-    assert "".join(printed) == snippets(README, "text")[0]
 
 
 def test_application_type_checks(tmp_path: Path) -> None:

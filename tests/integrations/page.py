@@ -1,5 +1,6 @@
 """The snippets of a page of docs/, as their readers would run them."""
 
+import re
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -17,11 +18,12 @@ def snippet(name: str, page: str = "engines") -> str:
 
 @contextmanager
 def imported(name: str, page: str = "engines") -> Generator[ModuleType]:
-    """Run the snippet of the page that defines ``name``, as a module."""
+    """Import the snippet of the page that defines ``name``, but run no tasks yet."""
     module = ModuleType(f"page_{name}")
     sys.modules[module.__name__] = module  # engines look functions up there
     try:
-        exec(compile(snippet(name, page), f"{page}:{name}", "exec"), vars(module))  # noqa: S102
+        text = re.sub(r"^asyncio\.run\(.*", "", snippet(name, page), flags=re.MULTILINE)
+        exec(compile(text, f"{page}:{name}", "exec"), vars(module))  # noqa: S102
         yield module
     finally:
         del sys.modules[module.__name__]

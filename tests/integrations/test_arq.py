@@ -1,14 +1,20 @@
 """The recipe for arq of docs/engines.md, run as it is shown by a worker of arq's."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from arq import create_pool
 from arq.connections import RedisSettings
 from arq.worker import Worker
 
 from bgtasks import BackgroundTasks
+from tests.project import ROOT
+from tests.reader import programs_of
 
 from .page import imported
-from .processes import RedisServer
+from .processes import RedisServer, running, wait_for
 
 pytestmark = pytest.mark.anyio
 
@@ -48,3 +54,27 @@ async def test_arq_worker_makes_the_call(redis: RedisServer) -> None:
 
     assert sent == []
     assert calls == [("portrait.png", 800)]
+
+
+def test_sample_of_the_page_is_run_by_its_worker(
+    folder: Path, redis: RedisServer
+) -> None:
+    (program,) = (
+        each
+        for each in programs_of(ROOT / "docs" / "engines.md")
+        if "from arq" in each.text
+    )
+    (folder / program.file).write_text(program.text.replace("6379", f"{redis.port}"))
+    _, send, worker = program.commands
+    (printed,) = program.lines_printed
+    log = folder / "worker.log"
+
+    sent = subprocess.run(
+        [sys.executable, *send.words[1:]], cwd=folder, capture_output=True, check=True
+    )
+    with running(
+        *worker.words, log=log, environment={"PYTHONPATH": str(folder)}
+    ) as process:
+        wait_for(printed, log, process)
+
+    assert printed not in sent.stdout.decode()

@@ -6,12 +6,13 @@ import anyio
 import dramatiq
 import pytest
 from dramatiq.brokers.stub import StubBroker
-from httpx import AsyncClient
 
 from bgtasks import BackgroundTask, BackgroundTasks
+from tests.project import ROOT
+from tests.reader import answer, programs_of
 
-from .page import imported, snippet
-from .processes import RedisServer, free_port, running
+from .page import imported
+from .processes import RedisServer, free_port, running, wait_for
 
 pytestmark = pytest.mark.anyio
 
@@ -21,49 +22,39 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+PROGRAMS = list(programs_of(ROOT / "docs" / "engines.md"))
+
+
 # The move
 
 
-@pytest.mark.parametrize(
-    ("name", "worker"),
-    [
-        ("upload", ["celery", "-A", "main:celery", "worker", "--concurrency=1"]),
-        ("add_picture", ["taskiq", "worker", "main:broker", "--workers=1"]),
-    ],
-    ids=["celery", "taskiq"],
-)
-async def test_application_of_the_page_has_its_tasks_done_by_a_worker(
-    name: str, worker: list[str], folder: Path, redis: RedisServer
+@pytest.mark.parametrize("name", ["upload", "add_picture"], ids=["celery", "taskiq"])
+def test_application_of_the_page_has_its_tasks_done_by_a_worker(
+    name: str, folder: Path, redis: RedisServer
 ) -> None:
-    main = snippet(name).replace("redis://127.0.0.1:6379/0", redis.url)
+    (program,) = (each for each in PROGRAMS if f"def {name}(" in each.text)
+    main = program.text.replace("redis://127.0.0.1:6379/0", redis.url)
     assert redis.url in main
-    # What stands for its work: a file, beside main.py.
-    body = "(Path(__file__).parent / path).write_text(f'{width}, in {os.getpid()}')"
-    main = main.replace("-> None: ...", f"-> None:\n    {body}", 1)
-    (folder / "main.py").write_text(f"import os\nfrom pathlib import Path\n{main}")
+    (folder / program.file).write_text(main)
+    _, worker, server, request = program.commands
+    (printed,) = program.lines_printed
     port = free_port()
     path = {"PYTHONPATH": str(folder)}
-    log = folder / "server.log"
+    log = folder / "worker.log"
 
     with (
         running(
-            *("uvicorn", "main:app", "--port", f"{port}"),
-            log=log,
+            *(*server.words, "--port", f"{port}"),
+            log=folder / "server.log",
             environment=path,
-            until="startup complete",
-        ) as server,
-        running(*worker, log=folder / "worker.log", environment=path),
+            until="running on",
+        ),
+        running(*worker.words, log=log, environment=path) as process,
     ):
-        async with AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-            response = await client.post("/pictures/portrait.png")
-        assert response.status_code == 202
-        with anyio.fail_after(45):
-            while not (folder / "portrait.png").exists():
-                await anyio.sleep(0.05)
-        written = (folder / "portrait.png").read_text()
+        assert answer(request.words, port) == request.shown.strip()
+        wait_for(printed, log, process)
 
-    assert written.startswith("800, in ")
-    assert written != f"800, in {server.pid}"
+    assert printed not in (folder / "server.log").read_text()
 
 
 # dramatiq

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,9 +18,11 @@ from opentelemetry.trace import StatusCode
 
 from bgtasks import BackgroundTask, BackgroundTasks
 from bgtasks.opentelemetry import tracing_runner
+from tests.reader import programs_of, use
 from tests.snippets import ROOT, snippets
 
 from .page import imported, snippet
+from .processes import RedisServer
 
 pytestmark = pytest.mark.anyio
 PAGE = "tracing"
@@ -107,7 +110,7 @@ def test_tasks_of_the_first_example_are_children_of_the_request() -> None:
         + "show()\n"
     )
 
-    assert printed == "BackgroundTask send_email < POST /sign-up\n"
+    assert printed.endswith("\nBackgroundTask send_email < POST /sign-up\n")
 
 
 @pytest.mark.parametrize(
@@ -158,20 +161,10 @@ def test_tasks_of_a_middleware_inside_the_tracing_one_are_children() -> None:
         if "OpenTelemetryMiddleware" in each
     )
     printed = run(
-        TRACED
-        + shown
-        + "from starlette.responses import Response\n"
-        + "from starlette.routing import Route\n"
-        + "from bgtasks.asgi import current_tasks\n"
-        + "async def endpoint(request):\n"
-        + "    current_tasks().add_task(int)\n"
-        + "    return Response()\n"
-        + "app.routes.append(Route('/', endpoint))\n"
-        + "asyncio.run(request(app, 'GET', '/'))\n"
-        + "show()\n"
+        f"{TRACED}{shown}asyncio.run(request(app, 'GET', '/'))\nshow()\n",
     )
 
-    assert printed == "BackgroundTask int < GET /\n"
+    assert printed == "the task\nBackgroundTask print < GET /\n"
 
 
 async def test_time_limit_is_an_error_of_the_span_around_it_but_not_of_one_inside(
@@ -197,6 +190,21 @@ async def test_time_limit_is_an_error_of_the_span_around_it_but_not_of_one_insid
         StatusCode.ERROR,
         StatusCode.UNSET,
     ]
+
+
+def test_sample_with_celery_prints_both_spans(folder: Path, redis: RedisServer) -> None:
+    (program,) = (
+        each
+        for each in programs_of(ROOT / "docs" / f"{PAGE}.md")
+        if "CeleryInstrumentor()" in each.text
+    )
+    program.text = program.text.replace("6379", f"{redis.port}")
+
+    printed, _ = use(program, folder)
+
+    assert len(program.lines_printed) == 2
+    for line in program.lines_printed:
+        assert line in printed
 
 
 # Sentry
@@ -313,8 +321,9 @@ Sent = dict[str, list[dict[str, Any]]]
 
 def sent_to_sentry(**options: object) -> Sent:
     """Return what Sentry's SDK sends, for each path that is requested."""
-    page = snippet("report", PAGE) + snippet("in_a_span", PAGE) + LOG
-    sent: Sent = json.loads(run(SENTRY.replace("PAGE", page), json.dumps(options)))
+    page = REPORT + IN_A_SPAN + LOG
+    printed = run(SENTRY.replace("PAGE", page), json.dumps(options))
+    sent: Sent = json.loads(printed.splitlines()[-1])
     return sent
 
 
@@ -332,8 +341,11 @@ def exceptions(events: list[dict[str, Any]]) -> list[list[str]]:
     ]
 
 
-# Not all of the snippet, which runs a task.
-LOG = snippet("log", PAGE).partition("async def send_email")[0]
+# Not all of the snippets, which run a task.
+REPORT, IN_A_SPAN, LOG = (
+    re.split(r"^(?:async def send_email|def show_span)", text, flags=re.MULTILINE)[0]
+    for text in (snippet(name, PAGE) for name in ("report", "in_a_span", "log"))
+)
 
 FAILED = (
     "ConnectionError: no route to host\nAt background task 1 of 2, __main__.send_email."
@@ -494,6 +506,7 @@ def test_counter_and_histogram_have_each_run_and_its_error() -> None:
     printed = run(snippet("measured", PAGE) + MEASURED)
 
     assert printed.splitlines() == [
+        "measured",  # by the page's own task
         "background_task.runs  __main__.note_trace 2 None",
         "background_task.runs  __main__.fail 1 ConnectionError",
         "background_task.runs  __main__.wait 1 CancelledError",
