@@ -86,8 +86,12 @@ class InjectedTasks(StarletteTasks, background.BackgroundTasks):  # type: ignore
     @override
     async def __call__(self) -> None:
         """Run the tasks. Those that FastAPI injected run once, and are removed then."""
+        await self._run_by(super().__call__)
+
+    async def _run_by(self, call: Callable[[], Awaitable[None]]) -> None:
+        self._begun = True  # `call` may run each of the tasks itself
         try:
-            await super().__call__()
+            await call()
         finally:
             if self._runs_once:
                 self.tasks.clear()
@@ -172,6 +176,25 @@ def is_end_of_websocket(connection: HTTPConnection, exc: BaseException) -> bool:
     return others is None and connection.scope["type"] == "websocket"
 
 
+def run_once(call: Callable[[Any], Awaitable[None]]) -> object:
+    @wraps(call)
+    async def run(tasks: InjectedTasks) -> None:
+        await tasks._run_by(partial(call, tasks))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # of this module
+
+    return run
+
+
+def cannot_be_made(cls: type, why: object) -> Callable[..., Awaitable[None]]:
+    msg = (
+        f"FastAPI cannot make the {cls.__qualname__} of a request: {why}: write a "
+        "constructor that needs no arguments"
+    )
+
+    async def dependency(_: Annotated[object, NotInjectable(msg)]) -> None: ...
+
+    return dependency
+
+
 def class_of_annotated(_: type) -> object:
     return type(Annotated[InjectedTasks, Depends()])
 
@@ -188,10 +211,28 @@ class Injection(ABCMeta):  # so that a subclass may have an abstract class besid
     __origin__: type = InjectedTasks
     __args__: tuple[type, ...] = (InjectedTasks,)
 
-    def __init__(cls, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(*args, **kwargs)
+    def __init__(
+        cls,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        /,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(name, bases, namespace, **kwargs)
         cls.dependency: Callable[..., Awaitable[BackgroundTasks]] = dependency_of(cls)
-        cls.__metadata__: tuple[object, ...] = (Depends(cls.dependency),)
+        # What overrides this does not always call ours.
+        if "__call__" in namespace:
+            type.__setattr__(cls, "__call__", run_once(namespace["__call__"]))
+
+    @property
+    def __metadata__(cls) -> tuple[object, ...]:
+        # When a route is added: @dataclass makes the constructor after the class.
+        try:
+            signature(cls).bind()
+        except TypeError as exc:
+            return (Depends(cannot_be_made(cls, exc)),)
+        return (Depends(cls.dependency),)
 
     __class__ = property(class_of_annotated)  # pyright: ignore[reportIncompatibleMethodOverride]  # it has no setter
 

@@ -189,6 +189,12 @@ def patched() -> None:
     subclass(mock)
 
 
+def patched_by_name() -> None:
+    """A patch names the class of bgtasks: requests do not use that of fastapi."""
+    with patch("bgtasks.fastapi.BackgroundTasks.add_task") as add_task:
+        add_task.assert_called_once_with(resize, "portrait.png", 800)
+
+
 def assigned(fake: Callable[..., None]) -> None:
     """Patch a method, do not assign it. FastAPI's own class is the same."""
     # E(not pyright, gaps/pyright_method_assigned.py): a method
@@ -202,3 +208,46 @@ def overridden() -> None:
     collected = BackgroundTasks()
     app.dependency_overrides[background_tasks()] = lambda: collected
     app.dependency_overrides[background_tasks()] = background_tasks(on_error=log)
+
+
+def by_keyword(tasks: BackgroundTasks) -> None:
+    """The function stands first, and has no name to pass it by."""
+    tasks.add_task(resize, path="portrait.png", width=800)
+    tasks.add_task(func=resize, path="portrait.png", width=800)  # E: it stands first
+
+
+def appended(tasks: BackgroundTasks, others: BackgroundTasks) -> None:
+    """The list holds tasks; a collection or a function becomes one by `add_task`."""
+    tasks.tasks.append(bgtasks.BackgroundTask(resize, "portrait.png", 800))
+    tasks.tasks.append(bgtasks.BackgroundTask(others))
+    tasks.tasks.append(others)  # E: a collection, not a task
+    tasks.tasks.append(send_email)  # E: a function, not a task
+    tasks.add_task(others)
+
+
+def of_another_import(tasks: bgtasks.starlette.BackgroundTasks) -> None:
+    """FastAPI passes its own tasks to a parameter of this type; no checker sees it."""
+    print(app.get("/")(of_another_import))
+    tasks.add_task(resize, "portrait.png", 800)
+    tasks.add_task(resize, "portrait.png")  # E: `width` is missing
+
+
+def depends_on_the_class(tasks: Annotated[BackgroundTasks, Depends()]) -> None:
+    """Depends() on the class is refused when the route is added, not by checkers."""
+    tasks.add_task(resize, "portrait.png", 800)
+    tasks.add_task(resize, "portrait.png", "800")  # E: `width` is an int
+
+
+class Mailer:
+    def __init__(self, tasks: BackgroundTasks) -> None:
+        self.tasks = tasks
+
+
+def in_a_class(
+    mailer: Annotated[Mailer, Depends()], tasks: "BackgroundTasks | None" = None
+) -> None:
+    """A class may be the dependency, and the annotation a string or optional."""
+    mailer.tasks.add_task(send_email, "ada@example.org", subject="Hi")
+    mailer.tasks.add_task(send_email, "ada@example.org")  # E: `subject` is missing
+    save(tasks)
+    Mailer(bgtasks.BackgroundTasks())  # E: not one of FastAPI's
