@@ -90,6 +90,7 @@ class GroupRun:
         task = self._unfinished[place]
         try:
             try:
+                await checkpoint_if_cancelled()
                 await self._start(task)
             except Exception as exc:
                 self._note_place(exc, task, place)

@@ -11,7 +11,7 @@ from types import FunctionType
 from typing import Annotated, Any, ParamSpec
 
 from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar, checkpoint_if_cancelled
+from anyio.lowlevel import RunVar
 from typing_extensions import Doc
 
 from ._calls import (
@@ -218,8 +218,6 @@ class ThreadHop:
                 self._exception = None  # no cycle through its traceback
         if self._result is not None:
             await self._result
-        # A cancellation had to wait for the thread: it comes before the next task.
-        await checkpoint_if_cancelled()
 
     def _abandon(self) -> None:
         """Let the thread start no further task: asyncio's cancel() does not wait."""
@@ -257,7 +255,6 @@ class ThreadHop:
                 # it, and a StopIteration becomes another exception.
                 self._hand_over(exc, None)
                 return
-            from_thread.check_cancelled()
             try:
                 task = tasks[started]
             except IndexError:
@@ -266,6 +263,7 @@ class ThreadHop:
                 task = as_task(task)
             if not is_plain(task):
                 return
+            from_thread.check_cancelled()
 
     def _hand_over(
         self, exception: BaseException | None, result: Awaitable[object] | None

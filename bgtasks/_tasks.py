@@ -178,7 +178,7 @@ class BackgroundTasks:
         tasks = self.tasks
         started = 0  # how many of them; none of the rest has been
         try:
-            if self._runner is not None:  # it may shield the first task
+            if self._runner is not None and tasks:  # it may shield the first one
                 await checkpoint_if_cancelled()
             while started < len(tasks):
                 before = started
@@ -193,6 +193,8 @@ class BackgroundTasks:
                     func: Any = task.func
                     if self._runner is not None or type(task).__call__ is not MAKE_CALL:
                         await self._start(task)
+                        # It may have been shielded from a cancellation.
+                        await checkpoint_if_cancelled()
                     elif type(func) is FunctionType and func.__code__.co_flags & ASYNC:
                         # As in the next branch, in a third of the time.
                         await func(*task.args, **task.kwargs)
@@ -204,6 +206,8 @@ class BackgroundTasks:
                             await hop.run()
                         finally:
                             started, task = hop.started, hop.task
+                        # A cancellation had to wait for the thread.
+                        await checkpoint_if_cancelled()
                 except BaseException as exc:
                     if started == before:
                         raise  # cancelled before the thread began
@@ -237,10 +241,8 @@ class BackgroundTasks:
     async def _start(self, task: BackgroundTask) -> None:
         if self._runner is None:
             await task()
-            return
-        await start_by(self._runner, task)
-        # A runner may have shielded the task from a cancellation.
-        await checkpoint_if_cancelled()
+        else:
+            await start_by(self._runner, task)
 
     # A default, as this module's names may be gone already when Python ends.
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:

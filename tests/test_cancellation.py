@@ -484,6 +484,83 @@ async def test_nothing_starts_after_a_task_that_a_runner_has_shielded(
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("is_plain", [False, True])
+async def test_cancelled_group_does_not_name_a_task_that_has_finished(
+    record: Record, *, is_plain: bool
+) -> None:
+    # A thread cannot be cancelled, and a runner may shield what it runs.
+    notes: list[str] = []
+
+    def plain() -> None:
+        anyio.from_thread.run_sync(scope.cancel)
+        record.append("finished")
+
+    async def shielded() -> None:
+        scope.cancel()
+        await anyio.lowlevel.checkpoint()
+        record.append("finished")
+
+    async def shield(task: BackgroundTask) -> None:
+        with anyio.CancelScope(shield=task.func is shielded):
+            await task()
+
+    async def wait() -> None:
+        await anyio.sleep_forever()
+
+    tasks = BackgroundTasks(as_group=True, runner=shield)
+    tasks.add_task(wait)
+    tasks.add_task(plain if is_plain else shielded)
+    with anyio.CancelScope() as scope:
+        try:
+            await tasks()
+        except anyio.get_cancelled_exc_class() as exc:
+            notes.extend(exc.__notes__)
+            raise
+
+    assert record == ["finished"]
+    assert notes == [f"Not finished: {HERE}.{wait.__qualname__}."]
+
+
+@pytest.mark.anyio
+async def test_no_task_of_a_group_starts_after_its_cancellation(
+    record: Record,
+) -> None:
+    notes: list[str] = []
+
+    async def shield(task: BackgroundTask) -> None:
+        with anyio.CancelScope(shield=True):
+            await task()
+
+    async def cancel() -> None:
+        record.append("started")
+        scope.cancel()
+
+    tasks = BackgroundTasks([cancel, cancel], as_group=True, runner=shield)
+    with anyio.CancelScope() as scope:
+        try:
+            await tasks()
+        except anyio.get_cancelled_exc_class() as exc:
+            notes.extend(exc.__notes__)
+            raise
+
+    assert record == ["started"]
+    assert notes == [f"Not finished: {HERE}.{cancel.__qualname__}."]
+
+
+@pytest.mark.anyio
+async def test_empty_collection_is_no_place_for_a_cancellation() -> None:
+    async def runner(task: BackgroundTask) -> None:
+        await task()
+
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await BackgroundTasks(runner=runner)()
+        await BackgroundTasks()()
+
+    assert not scope.cancelled_caught
+
+
+@pytest.mark.anyio
 async def test_no_second_round_of_a_group_starts_after_its_cancellation(
     record: Record,
 ) -> None:

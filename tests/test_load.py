@@ -153,16 +153,19 @@ def allocated() -> int:
 @pytest.mark.anyio
 @pytest.mark.parametrize("as_group", [False, True])
 async def test_runs_leave_no_memory_behind(*, as_group: bool) -> None:
+    growth: list[int] = []
     tracemalloc.start()
     try:
         await rounds(30, as_group=as_group)
-        before = allocated()
-        await rounds(ROUNDS, as_group=as_group)
-        after = allocated()
+        for _ in range(3):
+            before = allocated()
+            await rounds(ROUNDS // 3, as_group=as_group)
+            growth.append(allocated() - before)
     finally:
         tracemalloc.stop()
 
-    assert after - before < 20_000 + 20 * ROUNDS  # a task left behind is some 300 bytes
+    # What is left behind grows each time; a thread that is new, on a busy machine, once.
+    assert min(growth) < 50 * (ROUNDS // 3)  # a task left behind is some 300 bytes
 
 
 @pytest.mark.anyio

@@ -150,7 +150,6 @@ async def call_by_hand(task: BackgroundTask) -> None:
     for result in results:
         if inspect.isawaitable(result):
             await result
-    await checkpoint_if_cancelled()
 
 
 @dataclass
@@ -165,6 +164,8 @@ class ByHand:
         self.tasks.append(BackgroundTask(func, *args))
 
     async def __call__(self) -> None:
+        if self.runner is not None and self.tasks:
+            await checkpoint_if_cancelled()
         for item in self.tasks:
             task = item if isinstance(item, BackgroundTask) else BackgroundTask(item)
             try:
@@ -172,6 +173,7 @@ class ByHand:
                     await call_by_hand(task)
                 else:
                     await self.runner(task)
+                if self.runner is not None or not task.is_async:
                     await checkpoint_if_cancelled()
             except Exception as exc:
                 if self.on_error is None:
