@@ -164,7 +164,7 @@ async def test_runs_leave_no_memory_behind(*, as_group: bool) -> None:
     finally:
         tracemalloc.stop()
 
-    # What is left behind grows each time; a thread that is new, on a busy machine, once.
+    # What is left behind grows each time; a thread that is new, once.
     assert min(growth) < 50 * (ROUNDS // 3)  # a task left behind is some 300 bytes
 
 
