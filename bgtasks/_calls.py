@@ -87,9 +87,9 @@ def check_callable(what: str, func: object, right: str, wrong: str) -> None:
         isgeneratorfunction(each) or isasyncgenfunction(each) for each in (target, call)
     ):
         msg = (
-            f"{what} is the generator function {qualified_name(func)}, and calling "
-            "it would run nothing: write a function that iterates over it, and "
-            f"then {right}"
+            f"{what} must not be a generator function, got {qualified_name(func)}: "
+            "calling it runs none of its code. Write a function that iterates over "
+            f"it, and then {right}"
         )
         raise TypeError(msg.replace("{}", "that_function"))
 
@@ -109,8 +109,9 @@ def check_parameters(what: str, func: Callable[..., object], *names: str) -> Non
     try:
         parameters_of.bind(*names)
     except TypeError as exc:
-        call = f"{what}({', '.join(names)}), which {qualified_name(func)} does not take"
-        msg = f"{what} is called as {call}: {exc}"
+        call = f"{what}({', '.join(names)})"
+        name = qualified_name(func)
+        msg = f"{what} is called as {call}, which {name} does not accept: {exc}"
         raise TypeError(msg) from None
 
 
@@ -139,8 +140,8 @@ async def await_or_drop(func: object, result: object) -> None:
 def warn_of_generator(func: object, result: object) -> None:
     if issubclass(type(result), (GeneratorType, AsyncGeneratorType)):
         msg = (
-            f"{qualified_name(func)} returned a generator, which is dropped and runs "
-            "nothing: if it has work to do, write a function that iterates over it"
+            f"{qualified_name(func)} returned a generator, whose code does not run: if "
+            "it has work to do, write a function that iterates over it"
         )
         warnings.warn(msg, RuntimeWarning, stacklevel=2)
 

@@ -68,7 +68,7 @@ class BackgroundTasksMiddleware(Options):
                 if not tasks.tasks:
                     raise
                 if scope["type"] != "websocket" or not is_disconnect(exc):
-                    note_not_run(exc, tasks, "as the application raised")
+                    note_not_run(exc, tasks, "because the request failed")
                     raise
                 await tasks()
                 raise

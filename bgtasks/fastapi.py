@@ -151,7 +151,7 @@ def dependency_of(
             yield tasks
         except BaseException as exc:
             if not is_end_of_websocket(connection, exc):
-                note_not_run(exc, tasks, "as the request failed")
+                note_not_run(exc, tasks, "because the request failed")
                 raise
             await tasks()
             raise

@@ -137,7 +137,7 @@ class TaskPool:
         """Take a task over, and return at once. It runs in a copy of the context.
 
         Raises:
-            RuntimeError: The pool is not open, is being left, or is open in another
+            RuntimeError: The pool is not open, is closing, or is open in another
                 event loop. The task does not run, and a note names it.
         """
         if not isinstance(task, BackgroundTask):
@@ -147,7 +147,7 @@ class TaskPool:
         if pool is None:
             msg = (
                 "the pool is not open: write `async with pool: yield` in the lifespan "
-                "of the application, and see that the server or test client runs it"
+                "of the application, and check that the server or test client runs it"
             )
         elif not self._is_here.get():
             msg = (
@@ -156,7 +156,7 @@ class TaskPool:
             )
         elif pool.is_left:
             msg = (
-                "the pool is being left and takes no more tasks: write `await task()` "
+                "the pool is closing and takes no more tasks: write `await task()` "
                 "to run the task at once"
             )
         else:
@@ -165,7 +165,7 @@ class TaskPool:
             return
         refusal = RuntimeError(msg)
         if isinstance(task.func, BackgroundTasks):
-            note_not_run(refusal, task.func, "as the pool did not take them")
+            note_not_run(refusal, task.func, "because the pool refused them")
         else:
             replace_note(refusal, "Not run: ", f"{task.name}.")
         raise refusal
@@ -420,7 +420,7 @@ def interrupted(task: BackgroundTask, why: str, *, has_begun: bool) -> Exception
         if has_begun:
             replace_note(failure, "Not finished: ", f"{name_all(task.func.tasks)}.")
         else:
-            note_not_run(failure, task.func, f"as it {why}")
+            note_not_run(failure, task.func, f"because it {why}")
     return failure
 
 

@@ -357,7 +357,7 @@ def test_string_among_the_tasks_is_refused() -> None:
 
 
 def test_generator_function_among_the_tasks_is_refused() -> None:
-    with pytest.raises(TypeError, match="is the generator function"):
+    with pytest.raises(TypeError, match="must not be a generator function"):
         BackgroundTasks([generate])
 
 
@@ -399,7 +399,7 @@ def test_option_that_is_a_generator_function_is_refused(
 ) -> None:
     options: dict[str, Any] = {option: generator}
 
-    with pytest.raises(TypeError, match=f"^{option} is the generator function"):
+    with pytest.raises(TypeError, match=f"^{option} must not be a generator function"):
         BackgroundTasks(**options)
 
 

@@ -678,12 +678,12 @@ async def test_tasks_of_a_collection_are_named_if_it_does_not_end(
     names = f"{HERE}.forever, {HERE}.nothing."
     assert sorted(notes) == [
         [f"Not finished: {names}"],
-        [f"Not run, as it did not end within 0 seconds: {names}"],
+        [f"Not run, because it did not end within 0 seconds: {names}"],
     ]
     with pytest.raises(RuntimeError) as refused:
         await pool(steps())
     assert refused.value.__notes__ == [
-        f"Not run, as the pool did not take them: {names}"
+        f"Not run, because the pool refused them: {names}"
     ]
 
 
@@ -698,7 +698,7 @@ async def test_pool_that_is_not_open_refuses_a_task_and_says_what_to_write() -> 
 
     assert str(refused.value) == (
         "the pool is not open: write `async with pool: yield` in the lifespan of the "
-        "application, and see that the server or test client runs it"
+        "application, and check that the server or test client runs it"
     )
     assert refused.value.__notes__ == [f"Not run: {HERE}.nothing."]
 
@@ -736,7 +736,7 @@ async def test_pool_that_is_being_left_refuses_a_task_and_says_so(
     ((name, refusal),) = reports
     assert name == BackgroundTask(too_late).name
     assert str(refusal) == (
-        "the pool is being left and takes no more tasks: write `await task()` to run "
+        "the pool is closing and takes no more tasks: write `await task()` to run "
         "the task at once"
     )
     assert refusal.__notes__ == [f"Not run: {HERE}.nothing."]

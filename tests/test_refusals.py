@@ -258,7 +258,7 @@ def test_endless_iterator_of_wrong_tasks_is_refused() -> None:
 
 
 def test_static_method_that_is_a_generator_function_is_refused() -> None:
-    with pytest.raises(TypeError, match="is the generator function"):
+    with pytest.raises(TypeError, match="must not be a generator function"):
         BackgroundTask(staticmethod(generate))
 
 
@@ -334,7 +334,7 @@ def test_on_error_that_takes_something_else_is_refused(
 
     assert re.fullmatch(
         r"on_error is called as on_error\(task, exc\), which "
-        rf"{__name__}.{name} does not take: {reason}",
+        rf"{__name__}.{name} does not accept: {reason}",
         str(caught.value),
     )
 

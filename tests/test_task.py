@@ -433,8 +433,8 @@ def test_generator_function_is_refused(
         add(func)
 
     assert str(caught.value) == (
-        f"a background task is the generator function {name}, and calling it would run "
-        "nothing: write a function that iterates over it, and then "
+        f"a background task must not be a generator function, got {name}: calling it "
+        "runs none of its code. Write a function that iterates over it, and then "
         f"{form}(that_function, ...)"
     )
 
@@ -513,6 +513,6 @@ async def test_generator_that_a_plain_function_returns_is_a_warning(
         await BackgroundTask(call)()
 
     assert str(caught[0].message) == (
-        f"{call.__module__}.{call.__qualname__} returned a generator, which is dropped "
-        "and runs nothing: if it has work to do, write a function that iterates over it"
+        f"{call.__module__}.{call.__qualname__} returned a generator, whose code "
+        "does not run: if it has work to do, write a function that iterates over it"
     )

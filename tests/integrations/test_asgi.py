@@ -620,7 +620,7 @@ async def test_tasks_of_a_websocket_do_not_run_when_its_endpoint_fails(
         await connect_websocket(BackgroundTasksMiddleware(app))
 
     assert raised.value is exception
-    assert exception.__notes__ == ["Not run, as the application raised: list.append."]
+    assert exception.__notes__ == ["Not run, because the request failed: list.append."]
     assert ran == []
 
 
@@ -699,7 +699,7 @@ async def test_tasks_do_not_run_when_the_application_raises_and_a_note_says_so()
 
     assert ran == []
     assert raised.value.__notes__ == [
-        "Not run, as the application raised: list.append."
+        "Not run, because the request failed: list.append."
     ]
 
 

@@ -224,7 +224,7 @@ async def test_tasks_do_not_run_when_the_endpoint_raises_and_a_note_says_so(
 
     assert (await get(app, raises=False)).status_code == status_code
     assert ran == []
-    assert exception.__notes__ == ["Not run, as the request failed: list.append."]
+    assert exception.__notes__ == ["Not run, because the request failed: list.append."]
 
 
 async def test_exception_gets_no_note_if_no_task_was_added() -> None:
@@ -413,7 +413,7 @@ async def test_tasks_of_a_websocket_do_not_run_when_its_endpoint_fails(
 
     assert raised.value is exception
     assert ran == []
-    assert exception.__notes__ == ["Not run, as the request failed: list.append."]
+    assert exception.__notes__ == ["Not run, because the request failed: list.append."]
 
 
 async def test_disconnect_of_an_endpoints_own_client_is_a_failure() -> None:

@@ -73,7 +73,9 @@ async def test_test_enters_the_pool_if_its_client_runs_no_lifespan(
 
 @pytest.mark.anyio
 async def test_request_without_a_lifespan_is_told_what_to_write() -> None:
-    with pytest.raises(RuntimeError, match="see that the server or test client") as got:
+    with pytest.raises(
+        RuntimeError, match="check that the server or test client"
+    ) as got:
         await get_from(app)
 
     assert any("Not run" in note for note in got.value.__notes__)
