@@ -1,4 +1,4 @@
-"""What can be called later, what it is called in messages, and what it returned."""
+"""Whether a callable can run later, its name in messages, and what it returned."""
 
 # SPDX-License-Identifier: MIT-0
 

@@ -1,4 +1,4 @@
-"""What the modules of engines share: which task stands for which function.
+"""What the engines share: the index of an engine's tasks by their functions.
 
 The core does not need it.
 """

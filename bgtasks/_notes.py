@@ -1,4 +1,4 @@
-"""What an exception is told about tasks: their names, in notes."""
+"""Notes on exceptions, which name the tasks that failed or were not run."""
 
 # SPDX-License-Identifier: MIT-0
 

@@ -1,6 +1,6 @@
-"""OpenTelemetry as a runner: each task runs in a span of its own.
+"""OpenTelemetry as a runner: each task runs in its own span.
 
-Needs opentelemetry-api alone. Where no SDK is installed or set up, nothing is recorded.
+It needs only opentelemetry-api. Without an SDK, nothing is recorded.
 """
 
 # SPDX-License-Identifier: MIT-0
@@ -24,8 +24,8 @@ def tracing_runner(
         Callable[[BackgroundTask], Awaitable[object]] | None,
         Doc(
             """
-            Another runner, to run each task inside its span: a time limit, retries, an
-            engine. Without one, the task is run here.
+            Another runner, which runs the task inside the span: for a time limit,
+            retries or an engine.
             """
         ),
     ] = None,
@@ -33,7 +33,7 @@ def tracing_runner(
     *,
     tracer_provider: Annotated[
         trace.TracerProvider | None,
-        Doc("Who makes the spans: OpenTelemetry's global provider, if not given."),
+        Doc("Makes the spans. The default is OpenTelemetry's global provider."),
     ] = None,
 ) -> Callable[[BackgroundTask], Awaitable[None]]:
     """Return a runner that runs each task in an OpenTelemetry span.
@@ -42,7 +42,7 @@ def tracing_runner(
     instrumentation of FastAPI, and is a child of the span that is current when the
     tasks run: the request's. The attribute ``code.function.name`` is the function's
     qualified name. An exception is recorded, and makes the span's status an error; a
-    cancellation is no error. No argument's value is recorded.
+    cancellation does not. Arguments are not recorded.
 
     Raises:
         TypeError: ``runner`` is not callable.

@@ -1,7 +1,7 @@
-"""A pool of background tasks: they run in this process, which ends when they have.
+"""A pool of background tasks: they run in this process, beside the requests.
 
-The lifespan of the application enters the pool, and all servers wait for the lifespan:
-a task that a request has handed over is not lost when the server restarts.
+The lifespan of the application enters the pool. All servers wait for the lifespan, so
+the tasks are not lost when the server restarts.
 """
 
 # SPDX-License-Identifier: MIT-0
@@ -44,15 +44,16 @@ LAST_WORDS = 0.4
 
 
 class TaskPool:
-    """Runs tasks beside the requests, ``limit`` at a time, and ends when they have.
+    """Runs tasks beside the requests, and waits for them when the server stops.
 
     It is a ``runner`` that takes each task over at once, and an async context manager
-    for the lifespan of the application. Leaving it takes no more tasks, and waits
-    ``drain`` seconds for those it has. Then it cancels them, and reports each one that
-    has not ended: to ``on_error``, with an ``InterruptedError``, or to the logger
-    ``bgtasks``. A task that fails is reported in the same way.
+    for the lifespan of the application. When it is left, it takes no more tasks, and
+    waits up to ``drain`` seconds for those it has. Then it cancels the rest.
 
-    It may be entered again after it was left. Nothing in it survives the process.
+    Each task that fails is reported to ``on_error``, or without one to the logger
+    ``bgtasks``. So is each task that has not ended, with an ``InterruptedError``.
+
+    It may be entered again after it was left. Its tasks do not survive the process.
 
     Raises:
         TypeError: An option has the wrong type.
@@ -66,8 +67,8 @@ class TaskPool:
             int | None,
             Doc(
                 """
-                How many tasks run at the same time; the others wait, in the order in
-                which they came. `None` means no limit.
+                How many tasks run at the same time. The others wait, and start in their
+                order. `None` means no limit.
                 """
             ),
         ] = None,
@@ -75,8 +76,8 @@ class TaskPool:
             float,
             Doc(
                 """
-                How many seconds to wait, on leaving, for tasks that have not ended.
-                Kubernetes kills a process after 30 seconds: stay well below that.
+                How many seconds to wait for the tasks when the pool is left. Kubernetes
+                kills a process after 30 seconds: stay well below that.
                 """
             ),
         ] = 20,
@@ -84,8 +85,8 @@ class TaskPool:
             Callable[[BackgroundTask, Exception], object] | None,
             Doc(
                 """
-                Called in the event loop with each task that fails or does not end, and
-                its exception, and awaited if it returns an awaitable. If it fails
+                A plain or async function that is called in the event loop with each
+                task that fails or does not end, and with its exception. If it fails
                 itself, both failures go to the logger `bgtasks`.
                 """
             ),
@@ -113,7 +114,7 @@ class TaskPool:
 
     @property
     def running(self) -> int:
-        """How many tasks run now, or have failed and are being reported."""
+        """How many tasks run now. A failed task counts until it has been reported."""
         return 0 if self._open is None else len(self._open.running)
 
     @property
@@ -127,8 +128,8 @@ class TaskPool:
             Callable[[], object],
             Doc(
                 """
-                A `BackgroundTask`, or anything callable without arguments, such as a
-                collection, whose tasks then run in their order.
+                A `BackgroundTask`, or anything that can be called without arguments,
+                such as a collection, whose tasks then run in their order.
                 """
             ),
         ],
@@ -193,8 +194,8 @@ class TaskPool:
     ) -> None:
         """Wait for the tasks, then cancel and report those that have not ended.
 
-        It does not wait if the block was cancelled, or raised another exception than an
-        ``Exception``.
+        It does not wait if the block was cancelled, or raised an exception that is not
+        an ``Exception``.
 
         Args:
             exc_type: The type of the exception that leaves the block, if there is one.
