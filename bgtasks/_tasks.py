@@ -285,7 +285,9 @@ class Options:
 def make_tasks(kind: type[TasksT], options: Options) -> TasksT:
     """Return a new collection with the options, for what makes one for each request."""
     return kind(
-        as_group=options.as_group, on_error=options.on_error, runner=options.runner
+        as_group=options.as_group,
+        on_error=options.on_error,
+        runner=options.runner,
     )
 
 

@@ -55,7 +55,10 @@ class BackgroundTasks(CoreTasks, background_tasks.BackgroundTasks):  # type: ign
         ] = None,
     ) -> None:
         super().__init__(
-            tasks, as_group=run_in_task_group, on_error=on_error, runner=runner
+            tasks,
+            as_group=run_in_task_group,
+            on_error=on_error,
+            runner=runner,
         )
 
     @property

@@ -1,4 +1,4 @@
-"""The recipe in CONTRIBUTING.md for an integration, followed by its text alone."""
+"""The recipes in CONTRIBUTING.md, followed by their text alone."""
 
 import os
 import re
@@ -8,20 +8,77 @@ from pathlib import Path
 from .project import ROOT
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-FILES = dict(
-    re.findall(
-        r"^`([\w/]+\.py)`:\n\n```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL
-    )
-)
-CHANGES = re.findall(
-    r"^In `([\w./-]+)`, after `([^\n]+)`:\n\n```\w+\n(.*?)^```$",
-    PAGE,
-    re.MULTILINE | re.DOTALL,
-)
-COPIES = re.findall(
-    r"^In `([\w./-]+)`, copy the section of `(\S+)` for `(\S+)`\.$", PAGE, re.MULTILINE
-)
 CACHES = shutil.ignore_patterns("__pycache__", ".*", "site", "dist")
+STEP = re.compile(
+    r"""
+    ^(?:
+      (?P<place>
+        `(?P<new>[\w/]+\.py)`
+        | In[ ]`(?P<file>[\w./-]+)`,[ ]after[ ]`(?P<anchor>[^`]+)`
+        | At[ ]the[ ]end[ ]of[ ]`(?P<ended>[\w./-]+)`
+      ):\n\n```\w+\n(?P<text>.*?)^```
+      | In[ ]`(?P<copied>[\w./-]+)`,[ ]copy[ ]the[ ]section
+        [ ]of[ ]`(?P<old>\S+)`[ ]for[ ]`(?P<other>\S+)`\.
+    )$
+    """,
+    re.MULTILINE | re.DOTALL | re.VERBOSE,
+)
+
+
+class Recipe:
+    """The steps of a section, in their order."""
+
+    def __init__(self, heading: str) -> None:
+        self.text = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+        self._steps = [match.groupdict() for match in STEP.finditer(self.text)]
+        self.files = {
+            step["new"] or step["file"] or step["ended"] or step["copied"]
+            for step in self._steps
+        }
+
+    @property
+    def python_files(self) -> list[str]:
+        return sorted(file for file in self.files if file.endswith(".py"))
+
+    def follow(self, tree: Path) -> None:
+        """Write the files, and change the others, as the section says."""
+        for step in self._steps:
+            match step:
+                case {"new": str(name), "text": text}:
+                    (tree / name).write_text(text, "utf-8")
+                case {"file": str(name), "anchor": anchor, "text": text}:
+                    insert(text, tree / name, anchor)
+                case {"ended": str(name), "text": text}:
+                    append(text, tree / name)
+                case {"copied": str(name), "old": old, "other": other}:
+                    copied = section(tree / name, old).replace(old, other)
+                    append(copied, tree / name)
+                case _:
+                    raise ValueError(step)
+        keep_environments(tree)
+
+
+OPTION = Recipe("Add an option to the constructor")
+INTEGRATION = Recipe("Add an integration")
+
+
+def insert(text: str, file: Path, anchor: str) -> None:
+    """Insert lines after the first line that begins with the anchor."""
+    before, found, after = file.read_text("utf-8").partition(f"\n{anchor}")
+    assert found, f"{file.name} has no line that begins with {anchor}"
+    rest_of_line, _, after = after.partition("\n")
+    file.write_text(f"{before}{found}{rest_of_line}\n{text}{after}", "utf-8")
+
+
+def append(text: str, file: Path) -> None:
+    file.write_text(file.read_text("utf-8") + text, "utf-8")
+
+
+def section(file: Path, name: str) -> str:
+    text = file.read_text("utf-8")
+    found = text.partition(f"\n## `{name}`\n")[2].partition("\n## ")[0]
+    assert found, f"{file.name} has no section of {name}"
+    return f"\n## `{name}`\n{found}"
 
 
 def clone(folder: Path) -> None:
@@ -31,26 +88,6 @@ def clone(folder: Path) -> None:
     for environment in (".venv", ".envs/docs"):
         (folder / environment).symlink_to(ROOT / environment)
     keep_environments(folder)
-
-
-def follow(tree: Path) -> None:
-    """Write the files, and change the others, as the page says."""
-    for name, text in FILES.items():
-        (tree / name).write_text(text, "utf-8")
-    for name, anchor, text in CHANGES:
-        file = tree / name
-        before, found, after = file.read_text("utf-8").partition(f"\n{anchor}")
-        assert found, f"{name} has no line that begins with {anchor}"
-        rest_of_line, _, after = after.partition("\n")
-        file.write_text(f"{before}{found}{rest_of_line}\n{text}{after}", "utf-8")
-    for name, old, new in COPIES:
-        file = tree / name
-        text = file.read_text("utf-8")
-        section = text.partition(f"\n## `{old}`\n")[2].partition("\n## ")[0]
-        assert section, f"{name} has no section of {old}"
-        added = f"\n## `{new}`\n{section}".replace(old, new)
-        file.write_text(text + added, "utf-8")
-    keep_environments(tree)
 
 
 def keep_environments(tree: Path) -> None:

@@ -122,7 +122,7 @@ def test_options_of_integrations_are_those_of_the_constructor() -> None:
     del constructor["tasks"]
     taken = signature(Options).parameters
 
-    assert [*taken] == [*constructor]
+    assert {*taken} == {*constructor}
     for name, option in constructor.items():
         assert taken[name].default == option.default
         hint = get_type_hints(Options.__init__)[name]

@@ -151,7 +151,7 @@ def test_new_example_is_asserted_shown_and_found(tree: Path) -> None:
 
 
 def test_integration_of_the_recipe_in_contributing_is_shown(tree: Path) -> None:
-    recipe.follow(tree)
+    recipe.INTEGRATION.follow(tree)
 
     made = make("site", tree=tree)
 
