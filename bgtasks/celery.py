@@ -1,6 +1,6 @@
-"""Celery as a runner: each task is sent to a Celery worker, and not run here.
+"""Celery as a runner: each task is sent to a Celery worker.
 
-What Celery can do is set in Celery: nothing of it is imitated here.
+Retries, schedules and results are set in Celery: this module has none of its own.
 """
 
 # SPDX-License-Identifier: MIT-0
@@ -34,11 +34,11 @@ __all__ = ["SendOptions", "celery_runner"]
 
 
 class SendOptions(TypedDict, total=False):
-    """What ``celery_runner`` hands to Celery's ``apply_async`` with every task.
+    """Options that ``celery_runner`` passes to ``apply_async`` for every task.
 
-    Celery documents each under
-    [Calling tasks](https://docs.celeryq.dev/en/stable/userguide/calling.html). Not here
-    is what belongs to a single call, such as ``task_id`` or ``chord``.
+    Celery documents them under
+    [Calling tasks](https://docs.celeryq.dev/en/stable/userguide/calling.html). Options
+    of a single call, such as ``task_id`` or ``chord``, are left out.
     """
 
     queue: str | Queue
@@ -87,8 +87,8 @@ def celery_runner(
     """Return a runner that sends each task to a Celery worker.
 
     ``BackgroundTasks(runner=celery_runner(app))`` sends the tasks after the response,
-    from a worker thread. A task has ended when the broker has it: ``on_error`` hears of
-    what sending raises, not of what happens in the worker.
+    from a worker thread. A task has ended when the broker has it: ``on_error`` gets
+    failures of the sending, not of the worker.
 
     The runner raises, before anything is sent:
 
@@ -102,7 +102,7 @@ def celery_runner(
         **send_options: Options of Celery's `apply_async`, for every task.
 
     Raises:
-        TypeError: ``app`` is no Celery application, or there is no such option.
+        TypeError: ``app`` is not a Celery application, or there is no such option.
     """
     application: Any = without_proxy(app)
     if not issubclass(type(application), Celery):
@@ -174,16 +174,16 @@ def find(app: App, task: BackgroundTask) -> CeleryTask:
     name = found.name
     if found.app != app:
         msg = (
-            f"{name} would be sent by the Celery app {found.app.main!r}, with which it "
-            f"was registered after {app.main!r}: register an instance of its own "
-            "with each"
+            f"{name} was registered with the Celery app {app.main!r}, and later with "
+            f"{found.app.main!r}, which would send it: register a separate instance "
+            "with each app"
         )
         raise LookupError(msg)
     if app.tasks.get(name) is not found:
         msg = (
-            f"{name}, the name of the Celery task for {task.name}, is not the one by "
-            f"which it is registered with the Celery app {app.main!r}: do not change "
-            "a task's name, write app.task(name=...)"
+            f"the Celery task for {task.name} has the name {name}, but was registered "
+            f"with the Celery app {app.main!r} under another name: do not change the "
+            "name of a task, write app.task(name=...)"
         )
         raise LookupError(msg)
     # Celery keeps one of two, which may be another one in the worker.
@@ -216,7 +216,7 @@ def same_task(app: App, task: CeleryTask) -> CeleryTask:
         f"with the Celery app {app.main!r}"
     )
     if found is not None:
-        msg = f"{msg}, which has another one of that name"
+        msg = f"{msg}, which has a different task of that name"
     msg = f"{msg}: write celery_runner() with the app whose task it is, or "
     if function is None:
         msg = f"{msg}app.register_task(task), and add that instance"
@@ -233,7 +233,7 @@ def task_for(app: App, func: object, name: str) -> CeleryTask:
     if len(tasks) > 1:
         msg = (
             f"{name} is registered with the Celery app {app.main!r} as "
-            f"{' and '.join(names)}: add the task that is meant, "
+            f"{' and '.join(names)}: add the task that you mean, "
             f'add_task(app.tasks["{names[0]}"], ...)'
         )
         raise LookupError(msg)

@@ -1,6 +1,6 @@
-"""taskiq as a runner: each task is sent to a taskiq worker, and not run here.
+"""taskiq as a runner: each task is sent to a taskiq worker.
 
-What taskiq can do is set in taskiq: nothing of it is imitated here.
+Retries, schedules and results are set in taskiq: this module has none of its own.
 """
 
 # SPDX-License-Identifier: MIT-0
@@ -35,14 +35,14 @@ def taskiq_runner(
     /,
     **labels: Annotated[
         str | float,
-        Doc("Labels for every task, beside those with which it was registered."),
+        Doc("Labels for every task, in addition to those of its registration."),
     ],
 ) -> Callable[[BackgroundTask], Awaitable[None]]:
     """Return a runner that sends each task to a taskiq worker.
 
     ``BackgroundTasks(runner=taskiq_runner(broker))`` sends the tasks after the
-    response. A task has ended when the broker has it: ``on_error`` hears of what
-    sending raises, not of what happens in the worker. Needs asyncio, as taskiq does.
+    response. A task has ended when the broker has it: ``on_error`` gets failures of the
+    sending, not of the worker. It needs asyncio, as taskiq does.
 
     The runner raises, before anything is sent:
 
@@ -52,7 +52,7 @@ def taskiq_runner(
       nothing.
 
     Raises:
-        TypeError: ``broker`` is no broker of taskiq, or a label is something that
+        TypeError: ``broker`` is not a broker of taskiq, or a label has a type that
             taskiq would send as its ``str()``.
     """
     check_broker(broker)
@@ -100,7 +100,7 @@ def find(
     if is_task(func):
         found = broker.find_task(func.task_name)
         if found is None or found is not func:
-            has = "does not have it" if found is None else "has another one by its name"
+            has = "does not have it" if found is None else "has another of that name"
             msg = (
                 f"the taskiq task {func.task_name} is not registered with the "
                 f"{type(broker).__name__}, which {has}: write taskiq_runner() with the "
@@ -114,7 +114,7 @@ def find(
         if len(names) > 1:
             msg = (
                 f"{task.name} is registered with the {type(broker).__name__} as "
-                f"{' and '.join(names)}: add the task that is meant, which "
+                f"{' and '.join(names)}: add the task that you mean, which "
                 "broker.register_task() returned"
             )
             raise LookupError(msg)

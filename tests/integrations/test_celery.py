@@ -750,7 +750,9 @@ async def test_task_of_another_application_is_refused_if_this_has_another_functi
     theirs = other.task(charge, name="charge", shared=False)
     app.task(other_charge, name="charge", shared=False)
 
-    await refused(app, theirs, "charge is not registered", "another one of that name")
+    await refused(
+        app, theirs, "charge is not registered", "different task of that name"
+    )
 
     assert sent(files) == []
 
@@ -831,7 +833,7 @@ async def test_task_that_another_application_took_over_is_refused(
     await send(app, task, 1)
     Celery("other", set_as_current=False).register_task(task)
 
-    await refused(app, task, "charge would be sent by the Celery app 'other'")
+    await refused(app, task, "and later with 'other', which would send it")
 
     assert sent(files) == ["charge"]
 
@@ -860,7 +862,7 @@ async def test_task_whose_name_was_changed_is_refused(
     app.task(other_charge, name="other", shared=False)
     app.tasks["charge"].name = "other"
 
-    await refused(app, charge, "is not the one by which it is registered")
+    await refused(app, charge, "has the name other, but was registered")
 
     assert sent(files) == []
 

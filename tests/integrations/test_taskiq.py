@@ -445,7 +445,7 @@ async def test_each_of_several_tasks_of_a_function_is_sent_as_itself(
         ("report.nightly", {"queue_name": "slow"}),
     ]
     await refused(
-        outbox, report, "report.nightly and report.urgent: add the task that is meant"
+        outbox, report, "report.nightly and report.urgent: add the task that you mean"
     )
 
 
@@ -476,7 +476,7 @@ async def test_task_of_another_broker_is_refused(outbox: Outbox) -> None:
 
     # Not even if this one has the function, by the same name: its labels may differ.
     outbox.register_task(report, "report", queue_name="slow")
-    await refused(outbox, task, "which has another one by its name")
+    await refused(outbox, task, "which has another of that name")
 
 
 async def test_task_whose_name_another_function_took_is_refused(outbox: Outbox) -> None:
@@ -497,7 +497,7 @@ async def test_task_whose_name_was_changed_is_refused(outbox: Outbox) -> None:
     task.task_name = "other"
 
     await refused(outbox, report, "is not registered with the Outbox")
-    await refused(outbox, task, "has another one by its name")
+    await refused(outbox, task, "has another of that name")
 
 
 async def test_shared_task_whose_name_the_broker_has_itself_is_refused(
@@ -509,7 +509,7 @@ async def test_shared_task_whose_name_the_broker_has_itself_is_refused(
         await send(outbox, report, 1)
         outbox.register_task(other_report, "report")
 
-        await refused(outbox, shared, "has another one by its name")
+        await refused(outbox, shared, "has another of that name")
         await refused(outbox, report, "is not registered with the Outbox")
     finally:
         del async_shared_broker.global_task_registry["report"]
