@@ -171,8 +171,8 @@ def execute(
     sys.path.insert(0, str(folder))
     warnings.simplefilter("error")
     if command[0] == "opentelemetry-instrument":
-        # The reader has installed less than we have.
-        os.environ["OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"] = "*"
+        # What we have, and the reader has not installed.
+        os.environ["OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"] = "fastapi,starlette"
         runpy.run_module(f"{LAUNCHER}.sitecustomize")
         command = command[1:]
     sys.argv = command

@@ -41,7 +41,6 @@ def test_every_snippet_type_checks(tmp_path: Path) -> None:
             )
     (tmp_path / "mypy.ini").write_text(
         "[mypy]\nstrict = true\ndisallow_untyped_decorators = false\n"
-        "untyped_calls_exclude = opentelemetry.instrumentation\n"
         "[mypy-celery.*,kombu.*]\nignore_missing_imports = true\n"
     )
 

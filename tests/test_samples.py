@@ -62,7 +62,7 @@ ELSEWHERE = {
         ),
     },
     "tracing.md": {
-        "CeleryInstrumentor()": TRACED_CELERY,
+        "celery_runner(celery)": TRACED_CELERY,
         "ConnectionError: no route to host\nAt background task 1 of 2": (
             "tests/integrations/test_tracing_page.py::test_page_shows_what_sentry_shows"
         ),
@@ -131,6 +131,9 @@ def test_every_fence_opens_or_closes_a_sample_of_a_known_language(page: Path) ->
     "program", [each for each in HERE if not each.is_test], ids=str
 )
 def test_sample_does_what_the_page_shows(program: Program, tmp_path: Path) -> None:
+    # No Redis server runs there, whatever this machine has.
+    program.text = program.text.replace("127.0.0.1:6379", "127.0.0.1:1")
+
     printed, answers = use(program, tmp_path)
 
     assert printed

@@ -196,7 +196,7 @@ def test_sample_with_celery_prints_both_spans(folder: Path, redis: RedisServer) 
     (program,) = (
         each
         for each in programs_of(ROOT / "docs" / f"{PAGE}.md")
-        if "CeleryInstrumentor()" in each.text
+        if "celery_runner(celery)" in each.text
     )
     program.text = program.text.replace("6379", f"{redis.port}")
 
