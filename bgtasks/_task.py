@@ -177,9 +177,9 @@ def as_task(item: object) -> BackgroundTask:
 
 
 class ThreadHop:
-    """One visit to a worker thread, for consecutive plain calls of a list.
+    """One hop to a worker thread and back, for consecutive plain calls of a list.
 
-    The hop takes a thousand times as long as a call, so the calls share it. It ends
+    A hop takes a thousand times as long as a call, so the calls share it. It ends
     with an exception, after a call that returned an awaitable, before a task that is
     not a plain call, and where the list ends for the moment.
     """

@@ -99,7 +99,7 @@ class BackgroundTasks:
                 """
                 An async function that is called with each task and runs it by
                 `await task()`: for time limits, retries or spans, or to send the task
-                to an engine. Each plain function then needs a thread hop of its own.
+                to an engine. Each plain function then takes its own thread hop.
                 """
             ),
         ] = None,
@@ -246,7 +246,7 @@ class BackgroundTasks:
 
     # A default, as this module's names may be gone already when Python ends.
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
-        """Warn of tasks that no run has ever begun, as of a file never closed."""
+        """Warn about tasks that were never run, as Python does about unclosed files."""
         if not self._begun and getattr(self, "tasks", None) and not is_finalizing():
             msg = (
                 f"background tasks were never run: {name_all(self.tasks)}: give their "
