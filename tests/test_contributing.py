@@ -40,7 +40,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "tests",
     [
-        ["tests/integrations/test_falcon.py", "tests/test_never_run.py"],
+        ["tests/integrations/test_falcon.py"],
+        ["tests/test_never_run.py", "tests/test_package.py"],
         ["tests/integrations/test_page.py", "tests/test_public_api.py"],
         [
             "tests/test_import_rules.py",
