@@ -183,24 +183,23 @@ def entry(
     yield f"## {kind.title} {{ #{kind.anchor} }}"
     yield kind.why
     yield fence("python", "\n\n\n".join([case.example.given, *definitions]))
-    yield f"**Wrong**{{ .verdict .rejected }}: {reason(case.statement)}."
+    yield f"**Wrong**{{ .verdict .rejected }}. Reason: {reason(case.statement)}."
     yield fence("python rejected", case.statement.code)
     for checker, version in messages.read_versions().items():
         yield fence("text says", "\n".join(case.said[checker]), f"{checker} {version}")
     yield "**Right**{ .verdict .accepted }"
     yield fence("python accepted", "\n".join(right))
     links = {link for each in cases for link in links_of(each.statement)}
-    for link in gaps:
-        if link in links:
-            what = gaps[link].what
-            yield f"[Not every checker reports this of {what}](#{slug(link)})."
+    not_for = [f"[{gaps[link].what}](#{slug(link)})" for link in gaps if link in links]
+    if not_for:
+        yield f"Not all checkers report this mistake for {'; '.join(not_for)}."
     others: dict[str, str] = {}
     for each in cases:
         if each.example is not case.example and each.file.path.parent == EXAMPLES:
             heading = each.example.heading
             others.setdefault(heading, f"[{heading}](typed-examples.md#{each.anchor})")
     if others:
-        yield f"More of this kind: {', '.join(others.values())}."
+        yield f"More examples: {', '.join(others.values())}."
 
 
 def is_definition(statement: Statement) -> bool:
@@ -255,17 +254,17 @@ def gap_entry(
     yield f"### {checker}: {gap.what} {{ #{slug(link)} }}"
     version = messages.read_versions()[checker]
     if sort == "optional":
-        status = "Optional by the typing specification, so this is not an error in it"
+        status = "accepts the wrong calls below, and the typing specification allows it"
     elif sort == "gaps":
-        status = "A gap: the wrong calls below are not reported"
+        status = "accepts the wrong calls below"
     else:
-        status = "A false error: the right call below is rejected"
+        status = "rejects the correct call below"
     thread = (
-        f"[Reported]({link}), {gap.since}"
+        f"[Reported]({link}) in {gap.since}"
         if link.startswith("https:")
-        else f"Not reported yet; seen in {gap.since}. The minimal case is below"
+        else f"Not reported yet ({gap.since}). The last block is a minimal case"
     )
-    yield f"{status} ({checker} {version}). {thread}. **Write instead**: {gap.instead}"
+    yield f"{checker} {version} {status}. {thread}. **Write instead**: {gap.instead}"
     calls = dict.fromkeys(case.statement.code for case in cases)
     yield fence("python", "\n".join(calls))
     if not link.startswith("https:"):
@@ -299,7 +298,7 @@ def table(cases: list[Case], kinds: list[Kind]) -> str:
         sum(each in rejecting for rejecting in theirs["rejected"].values())
         for each in messages.SHOWN
     ]
-    rows.append(["a right call is rejected", "", *beside(ours, others)])
+    rows.append(["a correct call is rejected", "", *beside(ours, others)])
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 

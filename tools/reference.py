@@ -262,7 +262,7 @@ def short_text(
             yield fence("python accepted", example.accepted)
         for statement in example.rejected:
             reason = mistakes.reason(statement)
-            yield f"Rejected{{ .verdict .rejected }}: {reason}."
+            yield f"**Rejected**{{ .verdict .rejected }}. Reason: {reason}."
             yield fence("python rejected", statement.code)
     first = f"{file.documents}--{file.examples[0].name}"
     number = len(file.examples)
@@ -319,7 +319,7 @@ def rejected(
     mark = statement.mark
     if mark is None:
         return
-    yield f"**Rejected**{{ .verdict .rejected }}: {mark.reason}."
+    yield f"**Rejected**{{ .verdict .rejected }}. Reason: {mark.reason}."
     yield fence("python rejected", statement.code)
     for checker, version in versions.items():
         if texts := said[checker]:

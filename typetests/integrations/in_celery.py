@@ -29,7 +29,7 @@ def options(app: Celery) -> None:
     """The options are those of Celery's `apply_async`. Pass them by name."""
     BackgroundTasks(runner=celery_runner(app, queue="mails", retry=False))
     BackgroundTasks(runner=celery_runner(app, countdown="5"))  # E: a number
-    # E(not ty, https://github.com/astral-sh/ty/issues/4212): no `quue`
+    # E(optional ty, https://github.com/astral-sh/ty/issues/4212): no `quue`
     BackgroundTasks(runner=celery_runner(app, quue="mails"))
     BackgroundTasks(runner=celery_runner(app, "mails"))  # E: write `queue="mails"`
 
