@@ -63,6 +63,8 @@ def qualified_name(func: object) -> str:
         with suppress(Exception):
             name: object = getattr(named, "__qualname__", None)
             if isinstance(name, str):
+                # taskiq renames a function, once for each name it is registered by.
+                name = name.partition("__taskiq_original")[0]
                 module: object = getattr(named, "__module__", None)
                 return f"{module}.{name}" if isinstance(module, str) else f"{name}"
     return "a callable that has no name"
