@@ -51,6 +51,7 @@ tasks = BackgroundTasks()
 RIGHT = 'tasks.add_task({name}, "a.png", 800)\n'
 WRONG = 'tasks.add_task({name}, "a.png", "800")\n'
 
+HAS_TYPES = find_spec("celery-stubs") is not None
 BIN = Path(sys.executable).parent
 COMMANDS = {
     "mypy": ["mypy", "--strict", "--ignore-missing-imports"],
@@ -60,33 +61,44 @@ COMMANDS = {
         *("pyrefly", "check", "--python-interpreter-path", sys.executable),
         *("--preset", "strict", "--output-format", "min-text"),
     ],
+    "zuban": [
+        *("zuban", "mypy", "--strict", "--ignore-missing-imports"),
+        *("--python-executable", sys.executable),
+    ],
 }
 
 
-async def checked_forms(checker: str, folder: Path) -> Mapping[str, str]:
-    """Return what the checker makes of each form: the table's word for it."""
-    lines: list[str] = [*HEAD.splitlines()]
-    calls: dict[str, tuple[int, int]] = {}
-    for number, (form, code) in enumerate(FORMS.items()):
-        name = f"resize_{number}"
-        lines += code.format(name=name).splitlines()
-        lines += [RIGHT.format(name=name).strip(), WRONG.format(name=name).strip()]
-        calls[form] = len(lines) - 1, len(lines)
-    (folder / "forms.py").write_text("\n".join(lines) + "\n")
-    command = [str(BIN / COMMANDS[checker][0]), *COMMANDS[checker][1:], "forms.py"]
-    process = await anyio.run_process(command, cwd=folder, check=False)
-    found = {
-        int(line) for line in re.findall(r"forms\.py:(\d+)", process.stdout.decode())
-    }
-    words = {
-        (False, True): "checked",
-        (False, False): "not checked",
-        (True, True): "false error",
-    }
-    return {
-        form: words[right in found, wrong in found]
-        for form, (right, wrong) in calls.items()
-    }
+class Checked:
+    """The forms in one file, and what a checker says of its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = [*HEAD.splitlines()]
+        self.ends: dict[str, int] = {}  # the line of each form's wrong call
+        self.errors: dict[int, str] = {}
+        for number, (form, code) in enumerate(FORMS.items()):
+            name = f"resize_{number}"
+            self.lines += code.format(name=name).splitlines()
+            self.lines += [call.format(name=name).strip() for call in (RIGHT, WRONG)]
+            self.ends[form] = len(self.lines)
+
+    async def ask(self, checker: str, folder: Path) -> None:
+        (folder / "forms.py").write_text("\n".join(self.lines) + "\n")
+        command = [str(BIN / COMMANDS[checker][0]), *COMMANDS[checker][1:], "forms.py"]
+        process = await anyio.run_process(command, cwd=folder, check=False)
+        for line, error in re.findall(r"forms\.py:(\d+)(.*)", process.stdout.decode()):
+            self.errors[int(line)] = error
+
+    def words(self) -> Mapping[str, str]:
+        """Return what the checker makes of each form: the table's word for it."""
+        words = {
+            (False, True): "checked",
+            (False, False): "not checked",
+            (True, True): "false error",
+        }
+        return {
+            form: words[end - 1 in self.errors, end in self.errors]
+            for form, end in self.ends.items()
+        }
 
 
 def said_of(checker: str) -> Mapping[str, str]:
@@ -98,12 +110,29 @@ def said_of(checker: str) -> Mapping[str, str]:
         for line in section.splitlines()
         if line.startswith("|")
     ]
-    column = {"mypy": 1, "ty": 1, "pyright": 2, "pyrefly": 3}[checker]
-    if find_spec("celery-stubs") is not None:
+    column = {"mypy": 1, "ty": 1, "zuban": 1, "pyright": 2, "pyrefly": 3}[checker]
+    if HAS_TYPES:
         column = 4
     return {row[0].strip("`"): row[column] for row in rows[2:]}
 
 
 @pytest.mark.parametrize("checker", COMMANDS)
 async def test_checkers_see_what_the_page_says(checker: str, folder: Path) -> None:
-    assert await checked_forms(checker, folder) == said_of(checker)
+    checked = Checked()
+    await checked.ask(checker, folder)
+
+    assert checked.words() == said_of(checker)
+
+
+@pytest.mark.skipif(not HAS_TYPES, reason="celery-types is not installed")
+async def test_zuban_has_a_false_error_where_the_page_says(folder: Path) -> None:
+    checked = Checked()
+    await checked.ask("zuban", folder)
+
+    # At the decorator, three lines above.
+    refused = {
+        form
+        for form, end in checked.ends.items()
+        if "incompatible type" in checked.errors.get(end - 3, "")
+    }
+    assert refused == {'@app.task(name="resize")', "@app.task(bind=True)"}
