@@ -117,7 +117,7 @@ def any_number_of_arguments(tasks: BackgroundTasks) -> None:
 
     tasks.add_task(notify_all)
     tasks.add_task(notify_all, "ada@example.org", "alan@example.org")
-    tasks.add_task(notify_all, "ada@example.org", 42)  # E: each is a str
+    tasks.add_task(notify_all, "ada@example.org", 42)  # E: each argument is a str
 
 
 def any_number_of_keywords(tasks: BackgroundTasks) -> None:
@@ -126,7 +126,7 @@ def any_number_of_keywords(tasks: BackgroundTasks) -> None:
     def count(metric: str, **tags: str) -> None: ...
 
     tasks.add_task(count, "signups", plan="free", country="UK")
-    tasks.add_task(count, "signups", plan=1)  # E: each is a str
+    tasks.add_task(count, "signups", plan=1)  # E: each argument is a str
 
 
 class Invoice(TypedDict):
@@ -150,9 +150,9 @@ def typed_dict_keywords(tasks: BackgroundTasks) -> None:
     def send_invoice(**invoice: Unpack[Invoice]) -> None: ...
 
     tasks.add_task(send_invoice, number=7, customer="Ada")
-    tasks.add_task(send_invoice, number="7", customer="Ada")  # E: an int
+    tasks.add_task(send_invoice, number="7", customer="Ada")  # E: `number` is an int
     tasks.add_task(send_invoice, number=7)  # E: `customer` is missing
-    # E(optional ty, https://github.com/astral-sh/ty/issues/4212): not a key
+    # E(optional ty, https://github.com/astral-sh/ty/issues/4212): `vat` is not a key
     tasks.add_task(send_invoice, number=7, customer="Ada", vat=20)
 
 
@@ -186,7 +186,7 @@ def narrow_types(tasks: BackgroundTasks) -> None:
 
 def optional_argument(tasks: BackgroundTasks, address: str | None) -> None:
     """Check an argument that may be None first, as for a direct call."""
-    tasks.add_task(send_email, address, subject="Hi")  # E: may be None
+    tasks.add_task(send_email, address, subject="Hi")  # E: it may be None
     if address is not None:
         tasks.add_task(send_email, address, subject="Hi")
 
@@ -287,7 +287,7 @@ def with_partial(tasks: BackgroundTasks) -> None:
     tasks.add_task(partial(resize, "portrait.png"), "800")
     # E(not mypy, https://github.com/python/mypy/issues/18589): `width` is missing
     tasks.add_task(partial(resize, "portrait.png"))
-    # E(not mypy, https://github.com/python/mypy/issues/18589): no such name
+    # E(not mypy, https://github.com/python/mypy/issues/18589): there is no such name
     tasks.add_task(partial(resize, "portrait.png"), 800, hieght=600)
 
 
@@ -378,8 +378,8 @@ def callable_type(
 ) -> None:
     """A `Callable` type has positional parameters only."""
     tasks.add_task(handler, "login", 7)
-    tasks.add_task(handler, "login", "7")  # E: the second is an int
-    tasks.add_task(handler, "login")  # E: the second is missing
+    tasks.add_task(handler, "login", "7")  # E: the second argument is an int
+    tasks.add_task(handler, "login")  # E: the second argument is missing
 
 
 class Session: ...
@@ -461,7 +461,7 @@ def already_called(tasks: BackgroundTasks) -> None:
     """Pass the function and its arguments; do not call it here."""
     tasks.add_task(send_email, "ada@example.org", subject="Hi")
     tasks.add_task(send_email("ada@example.org", subject="Hi"))  # E: already called
-    tasks.add_task(resize("portrait.png", 800))  # E: already called
+    tasks.add_task(resize("portrait.png", 800))  # E: it is already called
 
 
 def not_callable(tasks: BackgroundTasks) -> None:
@@ -475,7 +475,7 @@ def optional_function(
     tasks: BackgroundTasks, callback: Callable[[], None] | None
 ) -> None:
     """Check a callback that may be None first."""
-    tasks.add_task(callback)  # E: may be None
+    tasks.add_task(callback)  # E: it may be None
     if callback is not None:
         tasks.add_task(callback)
 
@@ -504,7 +504,7 @@ def add_task_as_task(tasks: BackgroundTasks) -> None:
     tasks.add_task(lambda: tasks.add_task(resize, "portrait.png", 800))
     # E(only ty, gaps/ty_function_given_to_itself.py): `add_task` takes any function
     tasks.add_task(tasks.add_task, resize, "portrait.png", 800)
-    # E(not pyrefly, https://github.com/facebook/pyrefly/issues/43): `width` an int
+    # E(not pyrefly, https://github.com/facebook/pyrefly/issues/43): `width` is an int
     tasks.add_task(tasks.add_task, resize, "portrait.png", "800")
 
 

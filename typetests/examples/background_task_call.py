@@ -15,15 +15,15 @@ async def run(task: BackgroundTask) -> None:
 
 async def forgotten_await(task: BackgroundTask) -> None:
     """Without `await` nothing runs."""
-    task()  # E: not awaited
+    task()  # E: it is not awaited
 
 
 async def no_arguments(task: BackgroundTask) -> None:
     """The task already has its arguments."""
-    await task("ada@example.org")  # E: takes no arguments
-    await task(subject="Hi")  # E: takes no arguments
+    await task("ada@example.org")  # E: it takes no arguments
+    await task(subject="Hi")  # E: it takes no arguments
 
 
 async def no_call(task: BackgroundTask) -> None:
     """Call the task to run it; the task itself cannot be awaited."""
-    await task  # E: call it
+    await task  # E: it must be called

@@ -50,15 +50,15 @@ def function_with_parameters() -> None:
 
 def already_called() -> None:
     """A coroutine is not a task: pass the function, and do not call it."""
-    BackgroundTasks([clean_up()])  # E: already called
+    BackgroundTasks([clean_up()])  # E: it is already called
 
 
 def one_task(task: BackgroundTask, tasks: BackgroundTasks) -> None:
     """Put a single task into a list."""
     BackgroundTasks([task])
-    BackgroundTasks(task)  # E: not a list
-    BackgroundTasks(clean_up)  # E: not a list
-    BackgroundTasks(tasks)  # E: not a list
+    BackgroundTasks(task)  # E: it is not a list
+    BackgroundTasks(clean_up)  # E: it is not a list
+    BackgroundTasks(tasks)  # E: it is not a list
 
 
 def not_callable() -> None:
@@ -71,7 +71,7 @@ def not_callable() -> None:
 def at_once() -> None:
     """With `as_group`, `await tasks()` runs all tasks at once."""
     BackgroundTasks(as_group=True)
-    BackgroundTasks(as_group="yes")  # E: a bool
+    BackgroundTasks(as_group="yes")  # E: `as_group` is a bool
 
 
 def log_failure(task: BackgroundTask, exc: Exception) -> None: ...
@@ -106,7 +106,7 @@ def wrong_error_handler() -> None:
 
     def value_errors(task: BackgroundTask, exc: ValueError) -> None: ...
 
-    BackgroundTasks(on_error=without_task)  # E: gets two arguments
+    BackgroundTasks(on_error=without_task)  # E: `on_error` gets two arguments
     BackgroundTasks(on_error=other_order)  # E: the task comes first
     BackgroundTasks(on_error=value_errors)  # E: not every error is a ValueError
     BackgroundTasks(on_error="log")  # E: a str cannot be called
@@ -140,10 +140,10 @@ def wrong_runner(runner: Callable[[BackgroundTask], Awaitable[None] | None]) -> 
     async def of_functions(function: Callable[[str], None]) -> None: ...
 
     BackgroundTasks(runner=synchronous)  # E: None cannot be awaited
-    BackgroundTasks(runner=runner)  # E: may return None
+    BackgroundTasks(runner=runner)  # E: it may return None
     BackgroundTasks(runner=with_limit)  # E: `seconds` is missing
     BackgroundTasks(runner=of_functions)  # E: a task takes no arguments
-    BackgroundTasks(runner=lambda: clean_up())  # E: gets the task
+    BackgroundTasks(runner=lambda: clean_up())  # E: the runner gets the task
 
 
 def options_by_name() -> None:
@@ -151,7 +151,7 @@ def options_by_name() -> None:
     BackgroundTasks([clean_up], as_group=True, on_error=log_failure, runner=retry)
     BackgroundTasks([clean_up], True)
     BackgroundTasks([clean_up], True, log_failure)  # E: write `on_error=log_failure`
-    BackgroundTasks(on_eror=log_failure)  # E: no such option
+    BackgroundTasks(on_eror=log_failure)  # E: there is no such option
 
 
 def the_list(tasks: BackgroundTasks, task: BackgroundTask) -> None:
@@ -165,7 +165,7 @@ def the_way_to_run(tasks: BackgroundTasks) -> None:
     """`as_group` is an attribute too. You may set it before a run."""
     assert_type(tasks.as_group, bool)
     tasks.as_group = True
-    tasks.as_group = "yes"  # E: not a bool
+    tasks.as_group = "yes"  # E: `as_group` is a bool
 
 
 def no_single_call(tasks: BackgroundTasks) -> None:
@@ -190,5 +190,5 @@ class Response:
 def in_a_framework(tasks: BackgroundTasks) -> None:
     """A framework only needs the type of a callable that returns an awaitable."""
     Response("Welcome", background=tasks)
-    Response("Welcome", background=tasks())  # E: already called
+    Response("Welcome", background=tasks())  # E: it is already called
     Response("Welcome", background=BackgroundTasks)  # E: the class, not a collection

@@ -15,14 +15,14 @@ async def run(tasks: BackgroundTasks) -> None:
 async def forgotten_await(tasks: BackgroundTasks) -> None:
     """Without `await` nothing runs."""
     await tasks()
-    tasks()  # E: not awaited
+    tasks()  # E: it is not awaited
 
 
 async def no_arguments(tasks: BackgroundTasks, task: BackgroundTask) -> None:
     """Add the tasks before the run; it takes no arguments."""
-    await tasks(task)  # E: takes no arguments
+    await tasks(task)  # E: it takes no arguments
 
 
 async def no_call(tasks: BackgroundTasks) -> None:
     """Call the collection to run it; the collection itself cannot be awaited."""
-    await tasks  # E: call it
+    await tasks  # E: it must be called

@@ -14,7 +14,7 @@ async def at_start_up() -> None:
     limiter = current_thread_limiter()
     assert_type(limiter, anyio.CapacityLimiter)
     limiter.total_tokens = 100
-    limiter.total_tokens = "100"  # E: a number
+    limiter.total_tokens = "100"  # E: it is a number
 
 
 async def not_awaited() -> None:

@@ -14,9 +14,9 @@ async def run(tasks: BackgroundTasks) -> None:
 
 async def forgotten_await(tasks: BackgroundTasks) -> None:
     """Without `await` nothing runs."""
-    tasks.run_single()  # E: not awaited
+    tasks.run_single()  # E: it is not awaited
 
 
 async def no_arguments(tasks: BackgroundTasks, task: BackgroundTask) -> None:
     """Add the tasks before the run; it takes no arguments."""
-    await tasks.run_single(task)  # E: takes no arguments
+    await tasks.run_single(task)  # E: it takes no arguments

@@ -39,9 +39,9 @@ def options() -> None:
     """The options are those of the core."""
     BackgroundTasksMiddleware(app, as_group=True, on_error=log, runner=run)
     BackgroundTasksMiddleware(app, True)  # E: write `as_group=True`
-    BackgroundTasksMiddleware(app, on_error=run)  # E: gets two arguments
-    BackgroundTasksMiddleware(app, runner=log)  # E: gets one argument
-    BackgroundTasksMiddleware(app, on_eror=log)  # E: no such option
+    BackgroundTasksMiddleware(app, on_error=run)  # E: `on_error` gets two arguments
+    BackgroundTasksMiddleware(app, runner=log)  # E: `runner` gets one argument
+    BackgroundTasksMiddleware(app, on_eror=log)  # E: there is no such option
 
 
 def deep_inside_of_a_request() -> None:

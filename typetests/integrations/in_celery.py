@@ -21,7 +21,7 @@ def checked(app: Celery) -> None:
     tasks.add_task(resize, "portrait.png", 800)
     tasks.add_task(resize, "portrait.png", "800")  # E: the width is an int
     tasks.add_task(resize, "portrait.png")  # E: `width` is missing
-    tasks.add_task(resize, "portrait.png", 800, 600, 3)  # E: too many
+    tasks.add_task(resize, "portrait.png", 800, 600, 3)  # E: there are too many
     tasks.add_task(send_email, "ada@example.org", subjet="Hi")  # E: no `subjet`
 
 

@@ -42,7 +42,7 @@ def wrong_arguments(tasks: BackgroundTasks) -> None:
     tasks.add_task(send_email, "ada@example.org")  # E: `subject` is missing
     tasks.add_task(send_email, "ada@example.org", subjet="Hi")  # E: no such parameter
     tasks.add_task(resize, "portrait.png", "800")  # E: `width` is an int
-    tasks.add_task(resize("portrait.png", 800))  # E: already called
+    tasks.add_task(resize("portrait.png", 800))  # E: it is already called
 
 
 def in_a_dependency() -> None:
@@ -74,10 +74,10 @@ async def run(task: bgtasks.BackgroundTask) -> None:
 def options() -> None:
     """The options are those of the core."""
     background_tasks(as_group=True, on_error=log, runner=run)
-    background_tasks(as_group="yes")  # E: a bool
-    background_tasks(on_error=run)  # E: gets two arguments
-    background_tasks(runner=log)  # E: gets one argument
-    background_tasks(on_eror=log)  # E: no such option
+    background_tasks(as_group="yes")  # E: `as_group` is a bool
+    background_tasks(on_error=run)  # E: `on_error` gets two arguments
+    background_tasks(runner=log)  # E: `runner` gets one argument
+    background_tasks(on_eror=log)  # E: there is no such option
 
 
 LoggedTasks = Annotated[BackgroundTasks, Depends(background_tasks(on_error=log))]
@@ -109,15 +109,15 @@ def in_a_test() -> None:
     tasks = BackgroundTasks()
     endpoint("portrait.png", tasks)
     print(tasks.tasks == [bgtasks.BackgroundTask(resize, "portrait.png", 800)])
-    endpoint("portrait.png", bgtasks.BackgroundTasks())  # E: not one of FastAPI's
-    endpoint("portrait.png", fastapi.BackgroundTasks())  # E: not one of ours
+    endpoint("portrait.png", bgtasks.BackgroundTasks())  # E: it is not one of FastAPI's
+    endpoint("portrait.png", fastapi.BackgroundTasks())  # E: it is not one of ours
 
 
 def made_by_hand() -> JSONResponse:
     """You can make a collection yourself, and give it to a response."""
     tasks = BackgroundTasks([bgtasks.BackgroundTask(resize, "portrait.png", 800)])
     tasks.add_task(send_email, "ada@example.org", subject="Hi")
-    tasks.add_task(send_email, "ada@example.org", subject=None)  # E: a str
+    tasks.add_task(send_email, "ada@example.org", subject=None)  # E: `subject` is a str
     BackgroundTasks([resize])  # E: `path` and `width` are missing
     return JSONResponse({}, background=BackgroundTasks([tasks], runner=run))
 
@@ -147,7 +147,7 @@ def in_a_helper(tasks: BackgroundTasks) -> None:
     of_starlette(tasks)
     of_ours_for_starlette(tasks)
     of_fastapi(tasks)
-    save(bgtasks.starlette.BackgroundTasks())  # E: not one of FastAPI's
+    save(bgtasks.starlette.BackgroundTasks())  # E: it is not one of FastAPI's
 
 
 DEFAULT = BackgroundTasks()
@@ -197,9 +197,9 @@ def patched_by_name() -> None:
 
 def assigned(fake: Callable[..., None]) -> None:
     """Patch a method, do not assign it. FastAPI's own class is the same."""
-    # E(not pyright, gaps/pyright_method_assigned.py): a method
+    # E(not pyright, gaps/pyright_method_assigned.py): a method cannot be assigned
     BackgroundTasks.add_task = fake
-    # E(not pyright, gaps/pyright_method_assigned.py): a method
+    # E(not pyright, gaps/pyright_method_assigned.py): a method cannot be assigned
     fastapi.BackgroundTasks.add_task = fake
 
 
@@ -213,7 +213,7 @@ def overridden() -> None:
 def by_keyword(tasks: BackgroundTasks) -> None:
     """The function stands first, and has no name to pass it by."""
     tasks.add_task(resize, path="portrait.png", width=800)
-    tasks.add_task(func=resize, path="portrait.png", width=800)  # E: it stands first
+    tasks.add_task(func=resize, path="portrait.png", width=800)  # E: it comes first
 
 
 def appended(tasks: BackgroundTasks, others: BackgroundTasks) -> None:
@@ -250,4 +250,4 @@ def in_a_class(
     mailer.tasks.add_task(send_email, "ada@example.org", subject="Hi")
     mailer.tasks.add_task(send_email, "ada@example.org")  # E: `subject` is missing
     save(tasks)
-    Mailer(bgtasks.BackgroundTasks())  # E: not one of FastAPI's
+    Mailer(bgtasks.BackgroundTasks())  # E: it is not one of FastAPI's

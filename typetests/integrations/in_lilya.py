@@ -26,9 +26,9 @@ def wrong_arguments_of_a_task() -> None:
     """The arguments are checked against the function."""
     Task(send_email, 42, subject="Hi")  # E: `to` is a str
     Task(send_email, "ada@example.org")  # E: `subject` is missing
-    Task(send_email, "ada@example.org", subjet="Hi")  # E: no such parameter
+    Task(send_email, "ada@example.org", subjet="Hi")  # E: there is no such parameter
     Task(resize, "portrait.png", 800, 600)  # E: it has two parameters
-    Task(resize("portrait.png", 800))  # E: already called
+    Task(resize("portrait.png", 800))  # E: it is already called
 
 
 def several_tasks() -> None:
@@ -37,7 +37,7 @@ def several_tasks() -> None:
     tasks.add_task(send_email, "ada@example.org", subject="Hi")
     tasks.add_task(resize, "portrait.png", width=800)
     JSONResponse("sent", background=tasks)
-    JSONResponse("sent", background=tasks())  # E: already called
+    JSONResponse("sent", background=tasks())  # E: it is already called
 
 
 def wrong_arguments_in_a_collection(tasks: Tasks) -> None:
@@ -46,7 +46,7 @@ def wrong_arguments_in_a_collection(tasks: Tasks) -> None:
     tasks.add_task(send_email, "ada@example.org")  # E: `subject` is missing
     tasks.add_task(send_email, "ada@example.org", subjet="Hi")  # E: no such parameter
     tasks.add_task(resize, "portrait.png", "800")  # E: `width` is an int
-    tasks.add_task(resize("portrait.png", 800))  # E: already called
+    tasks.add_task(resize("portrait.png", 800))  # E: it is already called
 
 
 def list_of_tasks(tasks: Tasks) -> None:
@@ -54,7 +54,7 @@ def list_of_tasks(tasks: Tasks) -> None:
     Tasks([Task(resize, "portrait.png", 800), tasks])
     Tasks([background.Task(resize, "portrait.png", 800)])
     Tasks([resize])  # E: `path` and `width` are missing
-    Tasks(Task(resize, "portrait.png", 800))  # E: not a list
+    Tasks(Task(resize, "portrait.png", 800))  # E: it is not a list
 
 
 async def log(task: bgtasks.BackgroundTask, exc: Exception) -> None: ...
@@ -68,9 +68,9 @@ def options() -> None:
     """The options are the core's. `as_group` may come second, as in Lilya."""
     Tasks(as_group=True, on_error=log, runner=run)
     Tasks([], True)
-    Tasks(as_group="yes")  # E: a bool
-    Tasks(on_error=run)  # E: gets two arguments
-    Tasks(runner=log)  # E: gets one argument
+    Tasks(as_group="yes")  # E: `as_group` is a bool
+    Tasks(on_error=run)  # E: `on_error` gets two arguments
+    Tasks(runner=log)  # E: `runner` gets one argument
 
 
 def both_ours_and_theirs(task: Task, tasks: Tasks) -> None:

@@ -27,7 +27,7 @@ def checked() -> None:
     tasks.add_task(resize, "portrait.png", 800)
     tasks.add_task(resize, "portrait.png", "800")  # E: the width is an int
     tasks.add_task(resize, "portrait.png")  # E: `width` is missing
-    tasks.add_task(resize, "portrait.png", 800, 600)  # E: too many
+    tasks.add_task(resize, "portrait.png", 800, 600)  # E: there are too many
     tasks.add_task(send_email, "ada@example.org", subjet="Hi")  # E: no `subjet`
 
 
@@ -36,7 +36,7 @@ def another_runner() -> None:
     BackgroundTasks(runner=tracing_runner(within_a_minute))
     BackgroundTasks(runner=tracing_runner(tracing_runner()))
     BackgroundTasks(runner=tracing_runner(run_twice))  # E: it has two parameters
-    BackgroundTasks(runner=tracing_runner(runner=within_a_minute))  # E: positional
+    BackgroundTasks(runner=tracing_runner(runner=within_a_minute))  # E: no name
 
 
 def provider(provider: trace.TracerProvider, tracer: trace.Tracer) -> None:

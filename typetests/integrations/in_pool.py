@@ -33,7 +33,7 @@ async def hand_over(pool: TaskPool) -> None:
     await pool(lambda: send_email("ada@example.org", subject="Hi"))
     await pool(warm_cache)
     await pool(send_email)  # E: it needs arguments
-    await pool(warm_cache())  # E: already called
+    await pool(warm_cache())  # E: it is already called
     await pool(warm_cache, "now")  # E: use a BackgroundTask for arguments
 
 
@@ -50,7 +50,7 @@ def options() -> None:
     TaskPool(limit=100, drain=12.5, on_error=log)
     TaskPool(limit=None)
     TaskPool(100)  # E: write `limit=100`
-    TaskPool(limit=0.5)  # E: a whole number, or None
+    TaskPool(limit=0.5)  # E: `limit` is an int or None
     TaskPool(drain=None)  # E: write `drain=math.inf`
     TaskPool(on_error=alarm)  # E: `on_error` gets the task and its exception
     TaskPool(runner=warm_cache)  # E: a runner takes a task, and is async

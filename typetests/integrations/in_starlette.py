@@ -30,7 +30,7 @@ def wrong_arguments_of_a_task() -> None:
     BackgroundTask(send_email, "ada@example.org")  # E: `subject` is missing
     BackgroundTask(send_email, "ada@example.org", subjet="Hi")  # E: no such parameter
     BackgroundTask(resize, "portrait.png", 800, 600)  # E: it has two parameters
-    BackgroundTask(resize("portrait.png", 800))  # E: already called
+    BackgroundTask(resize("portrait.png", 800))  # E: it is already called
 
 
 def several_tasks() -> None:
@@ -39,7 +39,7 @@ def several_tasks() -> None:
     tasks.add_task(send_email, "ada@example.org", subject="Hi")
     tasks.add_task(resize, "portrait.png", width=800)
     Response("sent", background=tasks)
-    Response("sent", background=tasks())  # E: already called
+    Response("sent", background=tasks())  # E: it is already called
 
 
 def wrong_arguments_in_a_collection(tasks: BackgroundTasks) -> None:
@@ -48,7 +48,7 @@ def wrong_arguments_in_a_collection(tasks: BackgroundTasks) -> None:
     tasks.add_task(send_email, "ada@example.org")  # E: `subject` is missing
     tasks.add_task(send_email, "ada@example.org", subjet="Hi")  # E: no such parameter
     tasks.add_task(resize, "portrait.png", "800")  # E: `width` is an int
-    tasks.add_task(resize("portrait.png", 800))  # E: already called
+    tasks.add_task(resize("portrait.png", 800))  # E: it is already called
 
 
 def list_of_tasks(tasks: BackgroundTasks) -> None:
@@ -56,7 +56,7 @@ def list_of_tasks(tasks: BackgroundTasks) -> None:
     BackgroundTasks([BackgroundTask(resize, "portrait.png", 800), tasks])
     BackgroundTasks([background.BackgroundTask(resize, "portrait.png", 800)])
     BackgroundTasks([resize])  # E: `path` and `width` are missing
-    BackgroundTasks(BackgroundTask(resize, "portrait.png", 800))  # E: not a list
+    BackgroundTasks(BackgroundTask(resize, "portrait.png", 800))  # E: it is not a list
 
 
 async def log(task: bgtasks.BackgroundTask, exc: Exception) -> None: ...
@@ -69,9 +69,9 @@ async def run(task: bgtasks.BackgroundTask) -> None:
 def options() -> None:
     """The options are those of the core."""
     BackgroundTasks(as_group=True, on_error=log, runner=run)
-    BackgroundTasks(as_group="yes")  # E: a bool
-    BackgroundTasks(on_error=run)  # E: gets two arguments
-    BackgroundTasks(runner=log)  # E: gets one argument
+    BackgroundTasks(as_group="yes")  # E: `as_group` is a bool
+    BackgroundTasks(on_error=run)  # E: `on_error` gets two arguments
+    BackgroundTasks(runner=log)  # E: `runner` gets one argument
 
 
 def both_ours_and_theirs(task: BackgroundTask, tasks: BackgroundTasks) -> None:

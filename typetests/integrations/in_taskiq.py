@@ -21,7 +21,7 @@ def checked(broker: AsyncBroker) -> None:
     tasks.add_task(resize, "portrait.png", 800)
     tasks.add_task(resize, "portrait.png", "800")  # E: the width is an int
     tasks.add_task(resize, "portrait.png")  # E: `width` is missing
-    tasks.add_task(resize, "portrait.png", 800, 600, 3)  # E: too many
+    tasks.add_task(resize, "portrait.png", 800, 600, 3)  # E: there are too many
     tasks.add_task(send_email, "ada@example.org", subjet="Hi")  # E: no `subjet`
 
 
@@ -39,7 +39,7 @@ def labels(broker: AsyncBroker) -> None:
     """Pass labels by name. A value must be a str or a number."""
     BackgroundTasks(runner=taskiq_runner(broker, queue_name="mails", priority=3))
     BackgroundTasks(runner=taskiq_runner(broker, "mails"))  # E: the label has no name
-    BackgroundTasks(runner=taskiq_runner(broker, tags=["mail"]))  # E: a list
+    BackgroundTasks(runner=taskiq_runner(broker, tags=["mail"]))  # E: not a list
 
 
 def not_called(broker: AsyncBroker) -> None:
