@@ -14,10 +14,11 @@ from packaging.requirements import Requirement
 
 from .environments import run
 from .reader import Program, commands_in, programs_of, use
+from .recipe import PAGE, STEP
 from .snippets import PAGES, ROOT, Snippet, snippets_of
 
 # What is not run here, by what stands in it, and the test that sees that it is right.
-RECIPE = "tests/test_contributing.py::test_recipe_ends_in_an_integration_that_passes"
+RECIPE = "tests/test_contributing.py::test_recipes_end_in_code_that_passes"
 WRONG_CALL = "tests/test_readme.py::test_wrong_call_is_rejected_in_the_words_shown"
 SHOWN = "tests/site/test_kit.py::test_page_shows_what_stands_in_the_files"
 KIT = "tests/site/test_kit.py::test_kit_makes_the_mistakes_page_of_another_package"
@@ -43,7 +44,7 @@ ELSEWHERE = {
     },
     "CONTRIBUTING.md": {
         "make check": COMMANDS,
-        "falcon": RECIPE,
+        **{step["text"]: RECIPE for step in STEP.finditer(PAGE) if step["text"]},
     },
     "engines.md": {
         "from celery import Celery\nfrom fastapi": WORKER,
@@ -102,6 +103,7 @@ ELSEWHERE = {
         ),
     },
 }
+HINT = "write before it what prints it, or name its test in ELSEWHERE"
 EVERY = [sample for page in PAGES for sample in snippets_of(page)]
 PROGRAMS = [program for page in PAGES for program in programs_of(page)]
 INSTALLED = re.compile(r"`pip\s+install\s+([^`]+)`|^\$ pip install (.+)$", re.MULTILINE)
@@ -131,6 +133,7 @@ def test_every_fence_opens_or_closes_a_sample_of_a_known_language(page: Path) ->
     "program", [each for each in HERE if not each.is_test], ids=str
 )
 def test_sample_does_what_the_page_shows(program: Program, tmp_path: Path) -> None:
+    assert program.file, "say how to save it: save it as `main.py`"
     # No Redis server runs there, whatever this machine has.
     program.text = program.text.replace("127.0.0.1:6379", "127.0.0.1:1")
 
@@ -189,7 +192,8 @@ def test_nothing_is_shown_that_no_test_sees(sample: Snippet) -> None:
         assert sample in [each.sample for each in HERE]
     elif sample.language == "text":
         is_drawing = "─" in sample.text
-        assert is_drawing or sample in [each for of in programs for each in of.printed]
+        printed = [each for of in programs for each in of.printed]
+        assert is_drawing or sample in printed, HINT
     elif sample.language == "toml":
         assert any(each.is_test for each in programs)
         assert tomllib.loads(sample.text)
@@ -203,12 +207,16 @@ def test_nothing_is_shown_that_no_test_sees(sample: Snippet) -> None:
                 or command.words[0] in {"export", "pytest"}
                 or command.typed in run_here
                 or elsewhere(sample.page, command.typed)
-            ), command.typed
+            ), f"{command.typed}: {HINT}"
 
 
 @pytest.mark.parametrize(
     ("name", "part", "test"),
-    [(name, *each) for name, tests in ELSEWHERE.items() for each in tests.items()],
+    [
+        pytest.param(name, part, test, id=f"{name}-{number}")
+        for name, tests in ELSEWHERE.items()
+        for number, (part, test) in enumerate(tests.items())
+    ],
 )
 def test_what_is_tested_elsewhere_is_there(name: str, part: str, test: str) -> None:
     file, _, function = test.partition("::")
