@@ -24,13 +24,13 @@ _current_tasks = ContextVar[list[BackgroundTasks]]("background tasks of the requ
 
 @dataclass(eq=False, repr=False)
 class BackgroundTasksMiddleware(Options):
-    """ASGI middleware: each HTTP request or WebSocket gets background tasks of its own.
+    """ASGI middleware: each HTTP request or WebSocket gets its own background tasks.
 
     They run when the application has sent its response, or when the client of a
-    WebSocket has gone (``WebSocketDisconnect``). If the application raises anything
-    else, they do not run, and a note on the exception says so.
+    WebSocket has gone (``WebSocketDisconnect``). If the application raises any other
+    exception, they do not run, and a note on the exception says so.
 
-    Make it the outermost middleware that you can: ``app.add_middleware(...)`` in
+    Make it the outermost middleware, if you can: ``app.add_middleware(...)`` in
     Starlette and FastAPI, ``middleware=[...]`` in Litestar, or around the application,
     ``app = BackgroundTasksMiddleware(app)``.
 
@@ -48,12 +48,12 @@ class BackgroundTasksMiddleware(Options):
         make_tasks(BackgroundTasks, self)  # refuses wrong options now, not in a request
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401
-        """Run the application, then the tasks that were added meanwhile.
+        """Run the application, then the tasks that it has added.
 
         Args:
             scope: The connection, as the ASGI specification describes it.
-            receive: What yields its events.
-            send: What sends events to it.
+            receive: Returns the next event of the connection.
+            send: Sends an event to the connection.
         """
         if scope["type"] not in {"http", "websocket"}:
             await self.app(scope, receive, send)

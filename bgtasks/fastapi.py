@@ -238,14 +238,20 @@ class Injection(ABCMeta):  # so that a subclass may have an abstract class besid
 
 
 class BackgroundTasks(InjectedTasks, metaclass=Injection):
-    """The background tasks of one request: calls to make after its response.
+    """The background tasks of a request: function calls to run after its response.
 
-    FastAPI passes them to parameters of this type, in an endpoint, its dependencies and
-    theirs: one and the same object. A response may carry it too,
+    ```python
+    @app.post("/sign-up")
+    async def sign_up(email: str, tasks: BackgroundTasks) -> None:
+        tasks.add_task(send_email, email, subject="Welcome")
+    ```
+
+    FastAPI passes the same collection to all parameters of this type, in an endpoint
+    and its dependencies, and runs it. A response may carry it too,
     ``JSONResponse(..., background=tasks)``: each task runs only once.
 
-    A collection that you make yourself, ``BackgroundTasks()``, is run by what you give
-    it to. A parameter of a subclass gets an object of the subclass.
+    A collection that you make yourself, ``BackgroundTasks()``, must be given to a
+    response, or awaited. A parameter of a subclass gets an object of the subclass.
 
     Raises:
         TypeError: ``tasks`` is not an iterable of callables, or ``on_error`` or
