@@ -1,4 +1,4 @@
-"""Background tasks in Quart, or under any other ASGI framework, by a middleware.
+"""Background tasks in Quart, as in any other ASGI framework, by a middleware.
 
 hypercorn examples.asgi_tasks:app
 curl -d 'email=ada@example.org' http://127.0.0.1:8000/signup
@@ -23,7 +23,7 @@ async def send_welcome_email(email: str) -> None:
 
 
 def audit(line: str) -> None:
-    """Add a task from deep inside: no request or response need be handed down."""
+    """Add a task from any function of a request, without passing the request to it."""
     current_tasks().add_task(write_log, line)
 
 

@@ -1,9 +1,9 @@
 """What `make demo` shows: a sign-up whose tasks run after its response, and a typo.
 
-It serves the sign-up application with uvicorn, posts to it and draws what happened
-when; then it misspells an argument in a copy of the application, and asks mypy and
-pyright. It shows only what it has just measured and been told: if anything did not
-happen as promised, it says so and fails.
+It starts the sign-up application with uvicorn, posts to it, and draws a timeline. Then
+it misspells an argument in a copy of the application, and runs mypy and pyright. It
+shows only what it has measured in this run. If anything is not as promised, it fails
+and says why.
 """
 
 import json
@@ -79,7 +79,7 @@ def serve() -> None:
 
 @contextmanager
 def running(*command: str, **environment: str) -> Generator[Iterator[str]]:
-    """Run a module, give the lines it prints, and leave nothing of it running."""
+    """Run a module, yield the lines that it prints, and stop all that it started."""
     with subprocess.Popen(
         [sys.executable, "-m", *command],
         stdout=subprocess.PIPE,

@@ -1,8 +1,8 @@
-"""What `make demo-celery` shows: the sign-up whose tasks a Celery worker does.
+"""What `make demo-celery` shows: the sign-up, with its tasks run by a Celery worker.
 
-It starts a worker and the application, posts to it, and draws what happened when, and
-in which process. It shows only what it has just measured and been told: if anything did
-not happen as promised, it says so and fails.
+It starts a worker and the application, posts to it, and draws a timeline of both
+processes. It shows only what it has measured in this run. If anything is not as
+promised, it fails and says why.
 """
 
 # Celery has no types.
@@ -70,7 +70,7 @@ def find(pattern: str, records: Iterator[Record]) -> str:
 
 
 class Posted(NamedTuple):
-    """What came of the request, and when."""
+    """The response, and when it was received."""
 
     begin: float
     received: float
@@ -127,7 +127,7 @@ def show_what_is_left(folder: Path) -> None:
     for path in sorted([*folder.glob("outbox/*"), *folder.glob("audit.log")]):
         last_line = path.read_text(encoding="utf-8").splitlines()[-1]
         print(f"  {path.relative_to(folder).parts[0]}: {last_line}")
-    print("The failure was logged by the worker: what on_error hears of is sending.")
+    print("The worker logged the failure; on_error only gets failures of the sending.")
 
 
 def show_sign_up(folder: Path) -> None:

@@ -1,9 +1,9 @@
 """What `make demo-deploy` shows: how many tasks a server loses when it is restarted.
 
-It serves the applications of `examples/deploy.py` with uvicorn, hypercorn and granian,
-requests tasks all the time, and restarts each server three times, by SIGTERM. It counts
-the requests that were accepted, and the tasks that have ended: Starlette's own in one
-application, and those of a pool in the other.
+It starts the applications of `examples/deploy.py` with uvicorn, hypercorn and granian,
+sends requests without a pause, and restarts each server three times, by SIGTERM. It
+counts the accepted requests and the ended tasks: Starlette's own tasks in one
+application, tasks in a pool in the other.
 """
 
 import argparse
@@ -98,7 +98,7 @@ def serving(server: str, app: str, port: int, log: Path) -> Generator[None]:
 
 
 def request_tasks(port: int, accepted: list[str], stop: Event) -> None:
-    """Request tasks all the time: each that is answered is accepted."""
+    """Send requests without a pause; a task is accepted if its request is answered."""
     for number in count():
         if stop.wait(PAUSE):
             return

@@ -1,8 +1,8 @@
-"""Two applications that do the same: with Starlette's own tasks, and with a pool's.
+"""Two applications that do the same: one with Starlette's own tasks, one with a pool.
 
     uvicorn examples.deploy:pool_app
 
-`make demo-deploy` restarts them under load, and counts the tasks that are lost.
+`make demo-deploy` restarts them under load, and counts the lost tasks.
 """
 
 import os

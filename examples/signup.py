@@ -1,4 +1,4 @@
-"""A sign-up that answers at once, and does the slow things after the response.
+"""A sign-up that responds at once, and does the slow work after the response.
 
     python -m examples.signup
     curl -d '{"name": "Ada", "email": "ada@example.org"}' http://127.0.0.1:8000/signup
@@ -70,7 +70,7 @@ def append_to_audit_log(email: str) -> None:
 
 
 async def run_logged(task: BackgroundTask) -> None:
-    # Not repr(task): the arguments are personal data, and stay out of the log.
+    # Not repr(task): the arguments are personal data, and must not be in the log.
     log.info("%s started", task.name)
     try:
         await task()
@@ -105,7 +105,7 @@ async def sign_up(request: Request, runner: Runner = run_logged) -> Response:
     return JSONResponse(
         {"message": "You have signed up"},
         status_code=202,
-        # At run time `tasks` would do; Starlette's annotation wants its own class.
+        # `tasks` itself would work at run time, but Starlette's type is its own class.
         background=background.BackgroundTask(tasks),
     )
 

@@ -1,4 +1,4 @@
-"""The sign-up application, with its tasks done by Celery: one line of it is another.
+"""The sign-up application, with its tasks run by Celery: one line is different.
 
     celery -A examples.signup_celery worker
     python -m examples.signup_celery
@@ -29,12 +29,12 @@ from . import signup
 
 
 class LoggedTask(Task):
-    """In the worker, the runner that the application has otherwise.
+    """Runs each task in the worker by the runner that `signup` uses.
 
-    It also awaits the functions that are async, which Celery does not.
+    It awaits async functions too, which Celery does not.
     """
 
-    awaits = True  # which celery_runner asks
+    awaits = True  # celery_runner looks at this
 
     def __call__(self, *args: object, **kwargs: object) -> None:
         """Run the task."""
@@ -62,7 +62,7 @@ celery.task(signup.send_welcome_email)
 celery.task(signup.notify_crm)
 celery.task(signup.append_to_audit_log)
 
-# Here is the line. Without Celery it reads: sign_up = signup.sign_up
+# This is the different line. Without Celery it is: sign_up = signup.sign_up
 sign_up = partial(signup.sign_up, runner=celery_runner(celery))
 
 app = Starlette(routes=[Route("/signup", sign_up, methods=["POST"])])
