@@ -1,7 +1,7 @@
 """Background tasks for any ASGI application, added by any code that a request runs.
 
-The middleware gives each request a collection and runs it after the response, whatever
-response that was; ``current_tasks()`` returns it wherever a call leads to.
+The middleware gives each request a collection, and runs it after the response, whatever
+that response is. Any code that the request calls gets it from ``current_tasks()``.
 """
 
 # SPDX-License-Identifier: MIT-0
@@ -24,15 +24,20 @@ _current_tasks = ContextVar[list[BackgroundTasks]]("background tasks of the requ
 
 @dataclass(eq=False, repr=False)
 class BackgroundTasksMiddleware(Options):
-    """ASGI middleware: each HTTP request or WebSocket gets its own background tasks.
+    """ASGI middleware: gives each HTTP request or WebSocket its own background tasks.
 
-    They run when the application has sent its response, or when the client of a
-    WebSocket has gone (``WebSocketDisconnect``). If the application raises any other
-    exception, they do not run, and a note on the exception says so.
+    ```python
+    app.add_middleware(BackgroundTasksMiddleware)  # in Starlette and FastAPI
+    app = BackgroundTasksMiddleware(app)  # around any ASGI application
+    ```
 
-    Make it the outermost middleware, if you can: ``app.add_middleware(...)`` in
-    Starlette and FastAPI, ``middleware=[...]`` in Litestar, or around the application,
-    ``app = BackgroundTasksMiddleware(app)``.
+    Add tasks with ``current_tasks().add_task(...)``. They run when the application has
+    sent its response, or when the client of a WebSocket disconnects
+    (``WebSocketDisconnect``). If the application raises anything else, they do not run,
+    and a note on the exception names them.
+
+    Make it the outermost middleware that you can. In Litestar it goes into
+    ``middleware=[...]``. The options are those of `bgtasks.BackgroundTasks`.
 
     Raises:
         TypeError: ``on_error`` or ``runner`` is not callable.
@@ -93,10 +98,14 @@ def is_websocket_disconnect(exc: BaseException) -> bool:
 
 
 def current_tasks() -> BackgroundTasks:
-    """Return the background tasks of the request that is being handled.
+    """Return the background tasks of the current request.
 
-    Any code that runs in the request may ask: endpoints and what they call, async or in
-    worker threads, and the tasks themselves.
+    ```python
+    current_tasks().add_task(send_email, "ada@example.org", subject="Welcome")
+    ```
+
+    Any code that runs in the request may call it: endpoints and what they call, async
+    or in worker threads, and the tasks themselves.
 
     Raises:
         LookupError: There is no request, its tasks have run already, or there is no

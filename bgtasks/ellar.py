@@ -1,8 +1,8 @@
 """Background tasks for Ellar: import them from here, not from starlette.background.
 
-They are of Starlette's own types as well, so that ``res.background = task`` is right. A
-parameter of the type BackgroundTasks, or Inject[BackgroundTasks], gets the tasks of the
-request.
+A parameter of the type ``BackgroundTasks``, or ``Inject[BackgroundTasks]``, gets the
+tasks of the request. Both are subclasses of Starlette's classes, so ``res.background``
+accepts them.
 """
 
 # SPDX-License-Identifier: MIT-0
@@ -21,16 +21,29 @@ __all__ = ["BackgroundTask", "BackgroundTasks"]
 
 
 class BackgroundTask(CoreTask, background.BackgroundTask):  # type: ignore[misc, override]  # of two definitions, ours is the first
-    """A call to make after the response: ``res.background = task``.
+    """A function call to run after the response.
 
-    As `bgtasks.BackgroundTask` otherwise.
+    ```python
+    task = BackgroundTask(send_email, "ada@example.org", subject="Welcome")
+    res.background = task
+    ```
+
+    As `bgtasks.BackgroundTask`; also Starlette's own ``BackgroundTask``, so
+    ``res.background`` accepts it.
     """
 
 
 class BackgroundTasks(CoreTasks, background.BackgroundTasks):  # type: ignore[misc]  # ty: ignore[lost-keyword-for-regular-parameter]  # of two definitions, ours is the first
-    """Calls to make after the response: a parameter, or ``res.background = tasks``.
+    """Function calls to run after the response. Ellar passes it to parameters.
 
-    As `bgtasks.BackgroundTasks` otherwise.
+    ```python
+    @router.post("/sign-up")
+    def sign_up(email: str, tasks: BackgroundTasks) -> None:
+        tasks.add_task(send_email, email, subject="Welcome")
+    ```
+
+    As `bgtasks.BackgroundTasks`; also Starlette's own ``BackgroundTasks``, so
+    ``res.background`` accepts it.
     """
 
 

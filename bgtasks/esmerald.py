@@ -1,6 +1,6 @@
 """Background tasks for Esmerald: import them from here, not from esmerald.
 
-They are of Esmerald's own types as well, so that it takes them as a ``background``.
+Subclasses of Esmerald's classes, so a response accepts them as its ``background``.
 """
 
 # SPDX-License-Identifier: MIT-0
@@ -14,19 +14,32 @@ __all__ = ["BackgroundTask", "BackgroundTasks"]
 
 
 class BackgroundTask(CoreTask, background.BackgroundTask):  # type: ignore[misc]  # ty: ignore[incompatible-attribute-override]  # of two definitions, ours is the first
-    """A call to make after the response: ``Response(..., background=task)``.
+    """A function call to run after the response.
 
-    As `bgtasks.BackgroundTask` otherwise.
+    ```python
+    task = BackgroundTask(send_email, "ada@example.org", subject="Welcome")
+    return Response({}, background=task)
+    ```
 
-    It may be a handler's own, ``@post(background=...)``, and run for all its requests.
+    As `bgtasks.BackgroundTask`; also Esmerald's own ``BackgroundTask``, so responses
+    accept it.
+
+    A handler may have a task too, ``@post(background=task)``: it runs for each request.
     """
 
 
 class BackgroundTasks(CoreTasks, background.BackgroundTasks):  # type: ignore[misc]  # ty: ignore[incompatible-attribute-override, lost-keyword-for-regular-parameter]  # of two definitions, ours is the first
-    """Calls to make after the response: ``Response(..., background=tasks)``.
+    """Function calls to run after the response.
 
-    As `bgtasks.BackgroundTasks` otherwise.
+    ```python
+    tasks = BackgroundTasks()
+    tasks.add_task(send_email, "ada@example.org", subject="Welcome")
+    return Response({}, background=tasks)
+    ```
 
-    They may be a handler's own, ``@post(background=...)``, and run for all its
-    requests.
+    As `bgtasks.BackgroundTasks`; also Esmerald's own ``BackgroundTasks``, so
+    responses accept it.
+
+    A handler may have a collection too, ``@post(background=tasks)``: it runs for each
+    request.
     """

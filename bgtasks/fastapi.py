@@ -1,6 +1,6 @@
 """Background tasks for FastAPI: import BackgroundTasks from here, not from fastapi.
 
-A parameter of that type, in an endpoint or a dependency, gets the tasks of the request.
+A parameter of that type gets the background tasks of the request.
 """
 
 # SPDX-License-Identifier: MIT-0
@@ -250,7 +250,7 @@ class BackgroundTasks(InjectedTasks, metaclass=Injection):
     and its dependencies, and runs it. A response may carry it too,
     ``JSONResponse(..., background=tasks)``: each task runs only once.
 
-    A collection that you make yourself, ``BackgroundTasks()``, must be given to a
+    As `bgtasks.BackgroundTasks`. A collection that you make yourself must be given to a
     response, or awaited. A parameter of a subclass gets an object of the subclass.
 
     Raises:
@@ -270,12 +270,15 @@ if not TYPE_CHECKING and get_origin(BackgroundTasks) is not Annotated:
     "write Depends(background_tasks(...)), not Depends(background_tasks)",
 )
 def background_tasks(**given: Any) -> Callable[..., Awaitable[BackgroundTasks]]:  # noqa: ANN401
-    """Return a dependency: background tasks with options, one collection a request.
+    """Return a dependency that creates background tasks with options for each request.
 
-    Parameters of the type
-    ``Annotated[BackgroundTasks, Depends(background_tasks(on_error=log))]`` get them:
-    give that type a name. Without options it is what a parameter of the type
-    ``BackgroundTasks`` depends on, the key for ``app.dependency_overrides``.
+    ```python
+    LoggedTasks = Annotated[BackgroundTasks, Depends(background_tasks(on_error=log))]
+    ```
+
+    Parameters of the type ``LoggedTasks`` get them. The options are those of
+    `bgtasks.BackgroundTasks`. Without options, it returns the dependency of a plain
+    ``BackgroundTasks`` parameter: the key for ``app.dependency_overrides``.
 
     Raises:
         TypeError: ``on_error`` or ``runner`` is not callable.

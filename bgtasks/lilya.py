@@ -1,6 +1,6 @@
 """Background tasks for Lilya: import them from here, not from lilya.background.
 
-They are of Lilya's own types as well, so that it takes them as a ``background``.
+Subclasses of Lilya's classes, so a response accepts them as its ``background``.
 """
 
 # SPDX-License-Identifier: MIT-0
@@ -14,14 +14,25 @@ __all__ = ["Task", "Tasks"]
 
 
 class Task(CoreTask, background.Task):  # type: ignore[misc]  # ty: ignore[incompatible-attribute-override]  # of two definitions, ours is the first
-    """A call to make after the response: ``Response(..., background=task)``.
+    """A function call to run after the response.
 
-    As `bgtasks.BackgroundTask` otherwise.
+    ```python
+    task = Task(send_email, "ada@example.org", subject="Welcome")
+    return JSONResponse({}, background=task)
+    ```
+
+    As `bgtasks.BackgroundTask`; also Lilya's own ``Task``, so responses accept it.
     """
 
 
 class Tasks(CoreTasks, background.Tasks):  # type: ignore[misc]  # ty: ignore[incompatible-attribute-override, lost-keyword-for-regular-parameter]  # of two definitions, ours is the first
-    """Calls to make after the response: ``Response(..., background=tasks)``.
+    """Function calls to run after the response.
 
-    As `bgtasks.BackgroundTasks` otherwise.
+    ```python
+    tasks = Tasks()
+    tasks.add_task(send_email, "ada@example.org", subject="Welcome")
+    return JSONResponse({}, background=tasks)
+    ```
+
+    As `bgtasks.BackgroundTasks`; also Lilya's own ``Tasks``, so responses accept it.
     """

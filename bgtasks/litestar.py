@@ -1,12 +1,12 @@
 """Background tasks for Litestar: import them from here, not from Litestar.
 
-They are of Litestar's own types as well, so that it takes them as a ``background``.
+Subclasses of Litestar's classes, so a response accepts them as its ``background``.
 """
 
 # SPDX-License-Identifier: MIT-0
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 from litestar import background_tasks
 from typing_extensions import Doc, override
@@ -17,23 +17,43 @@ from ._tasks import BackgroundTasks as CoreTasks
 __all__ = ["BackgroundTask", "BackgroundTasks"]
 
 
-class BackgroundTask(CoreTask, background_tasks.BackgroundTask):  # type: ignore[misc]  # ty: ignore[incompatible-attribute-override]  # of two definitions, ours is the first
-    """A call to make after the response: ``Response(..., background=task)``.
+class BackgroundTask(CoreTask, background_tasks.BackgroundTask):
+    """A function call to run after the response.
 
-    As `bgtasks.BackgroundTask` otherwise.
+    ```python
+    task = BackgroundTask(send_email, "ada@example.org", subject="Welcome")
+    return Response({}, background=task)
+    ```
 
-    It may be a handler's own, ``@post(background=...)``, and run for all its requests.
+    As `bgtasks.BackgroundTask`; also Litestar's own ``BackgroundTask``, so responses
+    accept it.
+
+    A handler may have a task too, ``@post(background=task)``: it runs for each request.
     """
 
+    # Of two definitions, ours is the first. Declared here, or mypy would report in each
+    # subclass with a mixin that they differ.
+    args: tuple[Any, ...]  # type: ignore[assignment]  # ty: ignore[incompatible-attribute-override]  # as above
+    kwargs: dict[str, Any]  # type: ignore[assignment]  # ty: ignore[incompatible-attribute-override]  # as above
 
-class BackgroundTasks(CoreTasks, background_tasks.BackgroundTasks):  # type: ignore[misc]  # ty: ignore[incompatible-attribute-override]  # of two definitions, ours is the first
-    """Calls to make after the response: ``Response(..., background=tasks)``.
 
-    As `bgtasks.BackgroundTasks` otherwise, whose ``as_group`` is ``run_in_task_group``.
+class BackgroundTasks(CoreTasks, background_tasks.BackgroundTasks):
+    """Function calls to run after the response.
 
-    They may be a handler's own, ``@post(background=...)``, and run for all its
-    requests.
+    ```python
+    tasks = BackgroundTasks()
+    tasks.add_task(send_email, "ada@example.org", subject="Welcome")
+    return Response({}, background=tasks)
+    ```
+
+    As `bgtasks.BackgroundTasks`; also Litestar's own ``BackgroundTasks``, so
+    responses accept it.
+
+    ``as_group`` is called ``run_in_task_group``, as in Litestar. A handler may have a
+    collection too, ``@post(background=tasks)``: it runs for each request.
     """
+
+    tasks: list[CoreTask]  # type: ignore[assignment]  # ty: ignore[incompatible-attribute-override]  # as in BackgroundTask
 
     def __init__(
         self,

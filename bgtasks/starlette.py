@@ -1,6 +1,6 @@
 """Background tasks for Starlette: import them from here, not from starlette.background.
 
-They are of Starlette's own types as well, so that it takes them as a ``background``.
+Subclasses of Starlette's classes, so a response accepts them as its ``background``.
 """
 
 # SPDX-License-Identifier: MIT-0
@@ -14,14 +14,27 @@ __all__ = ["BackgroundTask", "BackgroundTasks"]
 
 
 class BackgroundTask(CoreTask, background.BackgroundTask):  # type: ignore[misc, override]  # of two definitions, ours is the first
-    """A call to make after the response: ``Response(..., background=task)``.
+    """A function call to run after the response.
 
-    As `bgtasks.BackgroundTask` otherwise.
+    ```python
+    task = BackgroundTask(send_email, "ada@example.org", subject="Welcome")
+    return JSONResponse({}, background=task)
+    ```
+
+    As `bgtasks.BackgroundTask`; also Starlette's own ``BackgroundTask``, so responses
+    accept it.
     """
 
 
 class BackgroundTasks(CoreTasks, background.BackgroundTasks):  # type: ignore[misc]  # ty: ignore[lost-keyword-for-regular-parameter]  # of two definitions, ours is the first
-    """Calls to make after the response: ``Response(..., background=tasks)``.
+    """Function calls to run after the response.
 
-    As `bgtasks.BackgroundTasks` otherwise.
+    ```python
+    tasks = BackgroundTasks()
+    tasks.add_task(send_email, "ada@example.org", subject="Welcome")
+    return JSONResponse({}, background=tasks)
+    ```
+
+    As `bgtasks.BackgroundTasks`; also Starlette's own ``BackgroundTasks``, so
+    responses accept it.
     """

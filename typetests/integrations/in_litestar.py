@@ -94,3 +94,24 @@ def task_of_a_handler(task: BackgroundTask, tasks: BackgroundTasks) -> None:
     @post("/tasks", background=tasks)
     async def with_tasks() -> dict[str, str]:
         return {}
+
+
+class Audit:
+    def audit(self) -> None: ...
+
+
+class Mailing(BackgroundTasks, Audit):
+    def send(self, to: str) -> None:
+        self.add_task(send_email, to, subject="Hi")
+
+
+class Email(BackgroundTask, Audit): ...
+
+
+def subclass_with_a_mixin(mailing: Mailing) -> None:
+    """A subclass may have a class of yours beside ours."""
+    mailing.audit()
+    mailing.tasks.append(Email(send_email, "ada@example.org", subject="Hi"))
+    mailing.send(42)  # E: `to` is a str
+    mailing.add_task(send_email, "ada@example.org")  # E: `subject` is missing
+    Email(send_email, "ada@example.org")  # E: `subject` is missing
