@@ -4,25 +4,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 ROUNDS ?= 15
+PYTEST := $(BIN)/python -m pytest
 
-# What cannot be installed beside the rest: pyproject.toml says it, with "apart". Each has
-# an environment of its own, .envs/<name>.
+# These cannot be installed beside the rest: their groups in pyproject.toml include "apart".
 APART := $(shell sed -n 's/^\([a-z-]*\) = .*"apart".*/\1/p' pyproject.toml)
 APART_FRAMEWORKS := $(filter-out arq celery-types,$(APART))
 ENGINES := $(addprefix tests/integrations/test_,celery.py celery_types.py demo_celery.py engines.py taskiq.py)
+PAGES := $(addprefix tests/test_,benchmarks.py contributing.py pages.py readme.py samples.py)
 # What other targets than `test` run, for want of more than .venv or of time.
-ELSEWHERE := tests/editors tests/integrations tests/site tests/wheel
-# What the copy of the core is tested by, too.
-CORE = $$(grep -l '^from .subject import' tests/test_*.py)
-
-# What is checked in .venv. The examples of typetests are wrong on purpose, and have a
-# runner of their own.
-PYTHON_FILES = $(shell find benchmarks bgtasks examples tests tools typetests -name '*.py')
-CHECKED = $(filter-out typetests/examples/% typetests/gaps/% typetests/integrations/% \
-	$(foreach name,$(APART),%/$(name).py %/$(name)_tasks.py %/test_$(name).py),$(PYTHON_FILES))
-
-# Files are shared between two processes, in this order.
-TWO := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+ELSEWHERE := tests/editors tests/integrations tests/site tests/wheel $(PAGES)
 
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile)
@@ -45,27 +35,18 @@ $(READY): pyproject.toml
 	$(BIN)/uv pip install --quiet --python .envs/$*/bin/python --group $* --editable .
 	touch $@
 
-# Other machines than Debian's and its kin have them by other names.
-MISSING = $(strip $(if $(shell which chromium google-chrome),,chromium) \
-	$(if $(shell which redis-server),,redis-server))
-
 packages: ## Install the browser and the server that tests need, on Debian and its kin
-	@test -z "$(MISSING)" || { \
-		sudo=$$(test $$(id -u) = 0 || echo sudo); \
-		$$sudo apt-get update --quiet=2 && \
-		$$sudo apt-get install --quiet=2 --yes --no-install-recommends $(MISSING); \
-	}
+	@sh tools/packages.sh
 
 clean: ## Remove what make has made
 	rm -rf .venv .envs build dist site .coverage .*_cache $(TWINS)
 
-# Checks
+# Checks. Most wait for servers and browsers at times, so three run at once; the longest begin.
 
-# What a change must pass; two parts at a time.
-PARTS := lint types test strict test-frameworks test-engines test-editors test-docs build
+PARTS := test-docs test-frameworks build test-engines test test-pages strict types test-editors lint
 
 check: $(READY) ## All of it: what a change must pass
-	@$(MAKE) --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) $(PARTS)
+	@$(MAKE) --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) $(PARTS)
 
 lint: $(READY) ## Check style, format, and the workflows' safety
 	$(BIN)/ruff check
@@ -76,41 +57,33 @@ format: $(READY) ## Format the code, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-# $(call types,environment,files): ask the checkers in that environment.
-define types
-	@echo "Check the types of $(words $2) files, in $1"
-	@$1/bin/mypy --cache-dir $1/.mypy_cache $2
-	@$1/bin/pyright --pythonpath $1/bin/python $2
-	@$1/bin/ty check --python $1 $2
-	@$1/bin/pyrefly check --config pyproject.toml --python-interpreter-path $1/bin/python $2
-endef
-
-# $(call complete,environment,module): see that every public symbol has a known type.
-complete = PATH="$$PWD/$1/bin:$$PATH" $1/bin/pyright --verifytypes $2 --ignoreexternal > $1/completeness \
-	|| { cat $1/completeness; exit 1; }
-
 types: $(READY) ## Check the types of the code under every checker
-	$(call types,.venv,$(CHECKED))
+	$(BIN)/python -m tools.types .venv
 
 typetests: $(READY) ## Ask every type checker what it accepts and rejects
-	$(BIN)/python -m pytest typetests
+	$(PYTEST) typetests
 
 test: $(READY) ## Run the run-time tests and the typetests, and see that they take every branch
-	$(BIN)/python -m pytest $(TWO) --cov=bgtasks typetests tests $(ELSEWHERE:%=--ignore=%)
+	$(PYTEST) --numprocesses=2 --dist=loadfile --cov=bgtasks typetests tests $(ELSEWHERE:%=--ignore=%)
 
-strict: $(READY) ## Run the core's tests in the debug modes of Python and asyncio
-	PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -W error -m pytest --hypothesis-profile=strict $(CORE)
+test-pages: $(READY) ## Test what README, CONTRIBUTING and the pages say, and the benchmarks
+	$(PYTEST) $(PAGES)
+
+strict: $(READY) ## Run the core's tests on a copy of it, in the debug modes of Python and asyncio
+	sh tools/vendor.sh build/host/copied
+	PYTHONPATH=build BGTASKS_UNDER_TEST=host.copied PYTHONASYNCIODEBUG=1 \
+		$(BIN)/python -X dev -W error -m pytest --hypothesis-profile=strict tests
 
 test-frameworks: $(READY) $(APART_FRAMEWORKS:%=test-%) ## Run the integrations' tests, each in its environment
-	$(BIN)/python -m pytest tests/integrations $(ENGINES:%=--ignore=%)
+	$(PYTEST) tests/integrations $(ENGINES:%=--ignore=%)
 
-test-engines: $(READY) test-arq types-celery ## Run the engines' tests: workers killed, brokers stopped
-	$(BIN)/python -m pytest $(ENGINES)
+test-engines: $(READY) test-arq test-celery-types ## Run the engines' tests: workers killed, brokers stopped
+	$(PYTEST) $(ENGINES)
 
-$(APART_FRAMEWORKS:%=test-%): test-%: .envs/%/ready
-	$(call types,.envs/$*,bgtasks/$*.py examples/$*_tasks.py tests/integrations/test_$*.py)
-	$(call complete,.envs/$*,bgtasks.$*)
-	.envs/$*/bin/python -m pytest tests/integrations/test_$*.py typetests/test_examples.py -k $*
+$(APART:%=test-%): NAME = $(subst -,_,$*)
+$(APART:%=test-%): test-%: .envs/%/ready
+	$(BIN)/python -m tools.types .envs/$*
+	.envs/$*/bin/python -m pytest tests/integrations/test_$(NAME).py typetests/test_examples.py -k $(NAME)
 
 # Ravyn is the newer Esmerald: its example and tests are Esmerald's too, but for the name.
 TWINS := examples/esmerald_tasks.py tests/integrations/test_esmerald.py
@@ -120,21 +93,11 @@ tests/integrations/test_esmerald.py: tests/integrations/test_ravyn.py
 $(TWINS):
 	sed 's/ravyn/esmerald/g; s/Ravyn/Esmerald/g' $< > $@
 
-test-arq: .envs/arq/ready
-	.envs/arq/bin/mypy tests/integrations/test_arq.py
-	.envs/arq/bin/python -m pytest tests/integrations/test_arq.py
-
-# With the types of Celery that .venv does not have.
-types-celery: .envs/celery-types/ready
-	$(call types,.envs/celery-types,bgtasks/celery.py)
-	$(call complete,.envs/celery-types,bgtasks.celery)
-	.envs/celery-types/bin/python -m pytest tests/integrations/test_celery_types.py
-
 test-editors: $(READY) ## Test what editors show, through the checkers' language servers
-	$(BIN)/python -m pytest tests/editors
+	$(PYTEST) tests/editors
 
 test-docs: site ## Test the site, in a browser too
-	$(BIN)/python -m pytest tests/site
+	$(PYTEST) tests/site
 
 soak: $(READY) ## Look longer for what breaks it: a few minutes, other cases each time
 	$(BIN)/python -X dev -m pytest --hypothesis-profile=soak --durations=10 \
@@ -190,6 +153,6 @@ dist: $(READY) ## Make the source distribution and the wheel, in dist, and check
 	$(BIN)/check-wheel-contents dist/*.whl
 
 test-wheel: dist ## Test the wheel: under every Python there is, with the lowest and newest dependencies
-	$(BIN)/python -m pytest tests/wheel
+	$(PYTEST) tests/wheel
 
 build: test-wheel ## Make the source distribution and the wheel, in dist, and test them

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import settings
 
 from .environments import USES_SUBJECT
+from .project import ROOT
 from .subject import NAME
+
+# What mypy knows of the libraries serves all tests that ask it. Two processes that
+# write one cache would wait for each other.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+os.environ.setdefault("MYPY_CACHE_DIR", str(ROOT / ".mypy_cache" / f"tests{WORKER}"))
 
 BACKENDS = [
     pytest.param(("asyncio", {"use_uvloop": False}), id="asyncio"),

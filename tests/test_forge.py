@@ -1,5 +1,6 @@
 """Workflows and hooks call targets of the Makefile, and nothing else."""
 
+import json
 import re
 from pathlib import Path
 
@@ -51,9 +52,13 @@ def test_pythons_tested_are_those_that_the_package_declares() -> None:
         for file in WORKFLOWS
         for found in re.findall(r"python-version: \|\n((?: +3.*\n)+)", file.read_text())
     ]
+    (matrix,) = re.findall(
+        r"python: \[(.*)\]", (ROOT / ".github/workflows/check.yml").read_text()
+    )
+    matrix = json.loads(f"[{matrix}]")
 
     assert lists
-    for free_threaded, *versions in lists:
+    for free_threaded, *versions in [*lists, matrix[::-1]]:
         assert free_threaded.endswith("t")
         assert sorted(versions) == declared
 

@@ -26,7 +26,7 @@ import anyio.to_thread
 import pytest
 
 from .interleavings import PACKAGE, Scenario, Schedule, explore
-from .subject import subject
+from .subject import NAME, subject
 
 Kind: TypeAlias = Literal[
     "plain", "async", "fails", "returns", "adds", "posts", "async adds"
@@ -274,9 +274,10 @@ def failures_of_threads(world: World) -> Generator[None]:
 # The core
 
 # Only one thread runs at a time, so without a GIL there is nothing more to see; and
-# sys.settrace() is slow there.
+# sys.settrace() is slow there. Nor is there in a copy.
 IS_FREE_THREADED = sysconfig.get_config_var("Py_GIL_DISABLED")
-PREEMPTIONS = 0 if IS_FREE_THREADED or "BGTASKS_ELSEWHERE" in os.environ else 1
+IS_ELSEWHERE = "BGTASKS_ELSEWHERE" in os.environ or NAME != "bgtasks"
+PREEMPTIONS = 0 if IS_FREE_THREADED or IS_ELSEWHERE else 1
 ALL = [(name, backend) for name in CASES for backend in CASES[name].backends]
 
 

@@ -1,6 +1,6 @@
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -31,14 +31,16 @@ def reports(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reports]:
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
+def redis(
+    tmp_path: Path, free_tcp_port_factory: Callable[[], int]
+) -> Iterator[RedisServer]:
     if shutil.which("redis-server") is None:
         if os.environ.get("CI"):
             pytest.fail("redis-server is missing: .ci/run installs it")
         pytest.skip("needs redis-server: apt-get install redis-server")
     folder = tmp_path / "redis"
     folder.mkdir()
-    server = RedisServer(folder)
+    server = RedisServer(folder, free_tcp_port_factory())
     server.start()
     try:
         yield server

@@ -4,7 +4,6 @@ import json
 import os
 import queue
 import signal
-import socket
 import socketserver
 import subprocess
 import sys
@@ -149,19 +148,12 @@ def wait_for(text: str, log: Path, process: subprocess.Popen[bytes]) -> None:
         watchdog.cancel()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class RedisServer:
     """A Redis server of the test's own, which keeps what it has when it stops."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port = port
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -1,5 +1,6 @@
 """The recipes of docs/engines.md, each run as it is shown."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -12,7 +13,7 @@ from tests.project import ROOT
 from tests.reader import answer, programs_of
 
 from .page import imported
-from .processes import RedisServer, free_port, running, wait_for
+from .processes import RedisServer, running, wait_for
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +31,10 @@ PROGRAMS = list(programs_of(ROOT / "docs" / "engines.md"))
 
 @pytest.mark.parametrize("name", ["upload", "add_picture"], ids=["celery", "taskiq"])
 def test_application_of_the_page_has_its_tasks_done_by_a_worker(
-    name: str, folder: Path, redis: RedisServer
+    name: str,
+    folder: Path,
+    redis: RedisServer,
+    free_tcp_port_factory: Callable[[], int],
 ) -> None:
     (program,) = (each for each in PROGRAMS if f"def {name}(" in each.text)
     main = program.text.replace("redis://127.0.0.1:6379/0", redis.url)
@@ -38,7 +42,7 @@ def test_application_of_the_page_has_its_tasks_done_by_a_worker(
     (folder / program.file).write_text(main)
     _, worker, server, request = program.commands
     (printed,) = program.lines_printed
-    port = free_port()
+    port = free_tcp_port_factory()
     path = {"PYTHONPATH": str(folder)}
     log = folder / "worker.log"
 

@@ -8,6 +8,13 @@ from tests.project import GROUPS, INTEGRATIONS, ROOT
 
 WITH_FRAMEWORK = [name for name in INTEGRATIONS if GROUPS.get(name)]
 NO_FRAMEWORK = "asgi"
+# What a framework itself requires.
+STANDS_ON = {
+    "ellar": {"starlette"},
+    "esmerald": {"lilya"},
+    "fastapi": {"opentelemetry", "starlette"},
+    "ravyn": {"lilya"},
+}
 
 
 def python(environment: str, code: str) -> subprocess.CompletedProcess[str]:
@@ -33,6 +40,18 @@ def test_integration_imports_without_any_other_framework(integration: str) -> No
     ran = python(environment, f"import bgtasks.{integration}")
 
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("environment", [NO_FRAMEWORK, *WITH_FRAMEWORK])
+def test_environment_has_no_other_framework(environment: str) -> None:
+    ran = python(
+        environment,
+        "from importlib.util import find_spec\n"
+        f"print(*filter(find_spec, {WITH_FRAMEWORK!r}))",
+    )
+
+    own = {environment} - {NO_FRAMEWORK}
+    assert {*ran.stdout.split()} == own | STANDS_ON.get(environment, set()), ran.stderr
 
 
 @pytest.mark.parametrize("integration", WITH_FRAMEWORK)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .processes import PATIENCE, free_port, running, wait_for
+from .processes import PATIENCE, running, wait_for
 
 TASKS = range(100)
 # Time enough for the requests themselves; hypercorn's own would let the tests wait.
@@ -70,9 +70,8 @@ class Served:
 
 @contextmanager
 def serving(
-    server: str, app: str, folder: Path, *options: str, drain: float = 60
+    server: str, app: str, folder: Path, port: int, *options: str, drain: float = 60
 ) -> Generator[Served]:
-    port = free_port()
     (folder / "record").touch()
     with running(
         *(option.format(port=port) for option in SERVERS[server]),
@@ -106,9 +105,9 @@ ALL_REPORTED = Counter({("reported", number): 1 for number in TASKS})
 @pytest.mark.parametrize("app", APPS)
 @pytest.mark.parametrize("server", SERVERS)
 def test_all_tasks_end_before_the_process_does(
-    server: str, app: str, tmp_path: Path
+    server: str, app: str, tmp_path: Path, free_tcp_port: int
 ) -> None:
-    with serving(server, app, tmp_path) as served:
+    with serving(server, app, tmp_path, free_tcp_port) as served:
         served.hand_over()
         served.signal(signal.SIGTERM)
         served.wait_until("leaving")
@@ -119,9 +118,9 @@ def test_all_tasks_end_before_the_process_does(
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_tasks_that_do_not_end_in_time_are_reported_each_once(
-    server: str, tmp_path: Path
+    server: str, tmp_path: Path, free_tcp_port: int
 ) -> None:
-    with serving(server, "starlette", tmp_path, drain=0.5) as served:
+    with serving(server, "starlette", tmp_path, free_tcp_port, drain=0.5) as served:
         served.hand_over()
         served.signal(signal.SIGTERM)
         wait_for(f"reported {TASKS[-1]} ", tmp_path / "record", served.process)
@@ -141,9 +140,9 @@ def test_tasks_that_do_not_end_in_time_are_reported_each_once(
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_second_interrupt_does_not_cut_the_drain_short(
-    server: str, tmp_path: Path
+    server: str, tmp_path: Path, free_tcp_port: int
 ) -> None:
-    with serving(server, "starlette", tmp_path) as served:
+    with serving(server, "starlette", tmp_path, free_tcp_port) as served:
         served.hand_over()
         served.signal(signal.SIGINT)
         served.wait_until("leaving")
@@ -153,8 +152,10 @@ def test_second_interrupt_does_not_cut_the_drain_short(
         assert served.outcomes() == ALL_ENDED
 
 
-def test_uvicorn_that_is_forced_to_quit_has_each_task_reported(tmp_path: Path) -> None:
-    with serving("uvicorn", "starlette", tmp_path) as served:
+def test_uvicorn_that_is_forced_to_quit_has_each_task_reported(
+    tmp_path: Path, free_tcp_port: int
+) -> None:
+    with serving("uvicorn", "starlette", tmp_path, free_tcp_port) as served:
         served.hand_over()
         with socket.create_connection(("127.0.0.1", served.port)) as waiting:
             waiting.sendall(b"GET /endless HTTP/1.1\r\nHost: app\r\n\r\n")
@@ -174,9 +175,11 @@ def test_uvicorn_that_is_forced_to_quit_has_each_task_reported(tmp_path: Path) -
 # The servers' own limits
 
 
-def test_limit_of_uvicorn_is_for_requests_and_not_for_the_pool(tmp_path: Path) -> None:
+def test_limit_of_uvicorn_is_for_requests_and_not_for_the_pool(
+    tmp_path: Path, free_tcp_port: int
+) -> None:
     options = ["--timeout-graceful-shutdown=1"]
-    with serving("uvicorn", "starlette", tmp_path, *options) as served:
+    with serving("uvicorn", "starlette", tmp_path, free_tcp_port, *options) as served:
         served.hand_over()
         with socket.create_connection(("127.0.0.1", served.port)) as waiting:
             waiting.sendall(b"GET /endless HTTP/1.1\r\nHost: app\r\n\r\n")
@@ -190,11 +193,12 @@ def test_limit_of_uvicorn_is_for_requests_and_not_for_the_pool(tmp_path: Path) -
 
 def test_limit_of_hypercorn_cuts_the_drain_short_and_each_task_is_reported(
     tmp_path: Path,
+    free_tcp_port: int,
 ) -> None:
     config = tmp_path / "hypercorn.toml"
     config.write_text("shutdown_timeout = 1\n")
     options = [f"--config={config}"]
-    with serving("hypercorn", "starlette", tmp_path, *options) as served:
+    with serving("hypercorn", "starlette", tmp_path, free_tcp_port, *options) as served:
         served.hand_over()
         served.signal(signal.SIGTERM)
         wait_for(f"reported {TASKS[-1]} ", tmp_path / "record", served.process)
@@ -208,9 +212,10 @@ def test_limit_of_hypercorn_cuts_the_drain_short_and_each_task_is_reported(
 
 def test_limit_of_granian_kills_the_pool_which_then_reports_nothing(
     tmp_path: Path,
+    free_tcp_port: int,
 ) -> None:
     options = ["--workers-kill-timeout=1"]
-    with serving("granian", "starlette", tmp_path, *options) as served:
+    with serving("granian", "starlette", tmp_path, free_tcp_port, *options) as served:
         served.hand_over()
         served.signal(signal.SIGTERM)
 

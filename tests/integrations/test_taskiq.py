@@ -31,7 +31,7 @@ from bgtasks.taskiq import taskiq_runner
 from . import arrivals
 from . import taskiq_app as jobs
 from .page import imported
-from .processes import Call, RedisServer, Reports, free_port, kill_group, running
+from .processes import Call, RedisServer, Reports, kill_group, running
 from .taskiq_app import BROKER, make_broker
 
 pytestmark = pytest.mark.anyio
@@ -88,9 +88,11 @@ def worker(folder: Path) -> Worker:
 
 
 @pytest.fixture(params=["zeromq", "list", "stream"])
-def address(request: pytest.FixtureRequest) -> str:
+def address(
+    request: pytest.FixtureRequest, free_tcp_port_factory: Callable[[], int]
+) -> str:
     if request.param == "zeromq":
-        return f"zeromq+tcp://127.0.0.1:{free_port()}"
+        return f"zeromq+tcp://127.0.0.1:{free_tcp_port_factory()}"
     redis: RedisServer = request.getfixturevalue("redis")
     return f"{request.param}+{redis.url}"
 

@@ -1,0 +1,79 @@
+"""Check types under every checker, in an environment: ``python -m tools.types .venv``.
+
+With ``.envs/ellar`` these are the files of that framework alone: it cannot be installed
+beside the others.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.project import APART, ROOT
+
+# The examples of typetests are wrong on purpose, and have a runner of their own.
+CHECKED = ("benchmarks", "bgtasks", "examples", "tests", "tools", "typetests")
+WRONG = {ROOT / "typetests" / name for name in ("examples", "gaps", "integrations")}
+OF_ONE = ("bgtasks/{}.py", "examples/{}_tasks.py", "tests/integrations/test_{}.py")
+
+
+def files_of(name: str) -> list[Path]:
+    """Return what only the environment of that framework or engine can check."""
+    if name == "arq":
+        return [ROOT / OF_ONE[2].format(name)]
+    if name == "celery-types":
+        return [ROOT / "bgtasks" / "celery.py"]
+    return [ROOT / each.format(name) for each in OF_ONE]
+
+
+def files() -> list[Path]:
+    """Return all that is checked in ``.venv``."""
+    elsewhere = {each.format(name) for name in APART for each in OF_ONE}
+    return [
+        file
+        for folder in CHECKED
+        for file in sorted((ROOT / folder).rglob("*.py"))
+        if WRONG.isdisjoint(file.parents)
+        and str(file.relative_to(ROOT)) not in elsewhere
+    ]
+
+
+def main(environment: Path) -> None:
+    name = environment.name
+    chosen = files() if name == ".venv" else files_of(name)
+    given = [str(file.relative_to(ROOT)) for file in chosen]
+    print(f"Check the types of {len(given)} files, in {environment}", flush=True)  # noqa: T201
+    python = environment / "bin" / "python"
+    arguments: dict[str, list[object]] = {
+        "mypy": ["--cache-dir", environment / ".mypy_cache"],
+        "pyright": ["--pythonpath", python],
+        "ty": ["check", "--python", environment],
+        "pyrefly": [
+            *("check", "--config", "pyproject.toml"),
+            *("--python-interpreter-path", python),
+        ],
+    }
+    for checker, own in arguments.items():
+        if name != "arq" or checker == "mypy":  # its client is typed for mypy alone
+            run(environment, checker, *own, *given)
+    for file in chosen if name != ".venv" else []:
+        if file.parent.name == "bgtasks":  # every public symbol must have a type
+            module = f"bgtasks.{file.stem}"
+            run(environment, "pyright", "--verifytypes", module, "--ignoreexternal")
+
+
+def run(environment: Path, checker: str, *arguments: object) -> None:
+    folder = ROOT / environment / "bin"
+    done = subprocess.run(  # noqa: S603 (our own commands)
+        [folder / checker, *map(str, arguments)],
+        cwd=ROOT,
+        # To verify types, pyright asks the first `python` there is.
+        env=os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"},
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"{checker} does not accept that")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
