@@ -21,6 +21,7 @@ from bgtasks.asgi import BackgroundTasksMiddleware, current_tasks
 from bgtasks.ellar import BackgroundTask, BackgroundTasks
 from examples.ellar_tasks import app
 
+from .migration import before_and_after
 from .serving import connect_websocket, get, log_lines, serving
 
 pytestmark = pytest.mark.anyio
@@ -192,3 +193,48 @@ async def test_tasks_of_the_middleware_run_after_a_websocket() -> None:
     await connect_websocket(app)
 
     assert ran == ["task"]
+
+
+def application_of_before(names: dict[str, Any], note: Callable[..., None]) -> object:
+    new_task, new_tasks = names["BackgroundTask"], names["BackgroundTasks"]
+
+    async def note_later(*what: object) -> None:
+        note(*what)
+
+    def injected(tasks: Any) -> str:
+        tasks.add_task(note, "plain")
+        tasks.add_task(note_later, "async")
+        return "injected"
+
+    injected.__annotations__["tasks"] = new_tasks
+
+    def by_inject(tasks: Any) -> str:
+        return injected(tasks)
+
+    inject: Any = Inject
+    by_inject.__annotations__["tasks"] = inject[new_tasks]
+
+    def one() -> JSONResponse:
+        return JSONResponse("one", background=new_task(note, "one"))
+
+    def failing(tasks: Any) -> str:
+        tasks.add_task(note, 1)
+        tasks.add_task(int, "x")
+        tasks.add_task(note, 2)
+        return "failing"
+
+    failing.__annotations__["tasks"] = new_tasks
+
+    router = ModuleRouter("")
+    for endpoint in (injected, by_inject, one, failing):
+        router.get(f"/{endpoint.__name__}")(endpoint)
+    return AppFactory.create_app(routers=[router])
+
+
+async def test_application_of_before_does_what_it_did() -> None:
+    paths = ["/injected", "/by_inject", "/one", "/failing"]
+
+    before, after = await before_and_after("ellar", application_of_before, paths)
+
+    assert ("one",) in before
+    assert after == before

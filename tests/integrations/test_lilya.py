@@ -1,5 +1,8 @@
 """bgtasks.lilya: Lilya's own examples over HTTP, and its options."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from lilya import background
 from lilya.apps import Lilya
@@ -11,6 +14,7 @@ import bgtasks
 from bgtasks.lilya import Task, Tasks
 from examples.lilya_tasks import app
 
+from .migration import before_and_after
 from .serving import get, log_lines, serving
 
 
@@ -102,3 +106,46 @@ async def test_tasks_do_not_run_when_the_endpoint_raises() -> None:
 
     assert (await get(application)).status_code == 404
     assert ran == []
+
+
+def application_of_before(names: dict[str, Any], note: Callable[..., None]) -> Lilya:
+    new_task, new_tasks = names["Task"], names["Tasks"]
+
+    async def note_later(*what: object) -> None:
+        note(*what)
+
+    async def one() -> Response:
+        return Response("one", background=new_task(note, "one"))
+
+    async def added() -> Response:
+        tasks = new_tasks()
+        tasks.add_task(note, "plain")
+        tasks.add_task(note_later, "async")
+        return Response("added", background=tasks)
+
+    async def failing() -> Response:
+        tasks = [new_task(note, 1), new_task(int, "x"), new_task(note, 2)]
+        return Response("failing", background=new_tasks(tasks))
+
+    async def group() -> Response:
+        tasks = new_tasks([new_task(note_later, "alone")], as_group=True)
+        return Response("group", background=tasks)
+
+    return Lilya(
+        routes=[
+            Route("/one", one),
+            Route("/added", added),
+            Route("/failing", failing),
+            Route("/group", group),
+        ]
+    )
+
+
+@pytest.mark.anyio
+async def test_application_of_before_does_what_it_did() -> None:
+    paths = ["/one", "/added", "/failing", "/group"]
+
+    before, after = await before_and_after("lilya", application_of_before, paths)
+
+    assert ("one",) in before
+    assert after == before

@@ -1,5 +1,8 @@
 """bgtasks.litestar: Litestar's own examples over HTTP, and its options."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from litestar import Litestar, Response, background_tasks, get
 from litestar.exceptions import NotFoundException
@@ -8,6 +11,7 @@ import bgtasks
 from bgtasks.litestar import BackgroundTask, BackgroundTasks
 from examples.litestar_tasks import app
 
+from .migration import before_and_after
 from .serving import get as get_page
 from .serving import log_lines, serving
 
@@ -127,3 +131,45 @@ async def test_background_of_the_response_may_hold_the_handlers() -> None:
     await get_page(Litestar([handler]))
 
     assert ran == ["handler", "response"]
+
+
+def application_of_before(names: dict[str, Any], note: Callable[..., None]) -> Litestar:
+    new_task, new_tasks = names["BackgroundTask"], names["BackgroundTasks"]
+
+    async def note_later(*what: object) -> None:
+        note(*what)
+
+    @get("/one")
+    async def one() -> Response[str]:
+        return Response("one", background=new_task(note, "one"))
+
+    @get("/several")
+    async def several() -> Response[str]:
+        tasks = [new_task(note, "plain"), new_task(note_later, "async")]
+        return Response("several", background=new_tasks(tasks))
+
+    @get("/handler", background=new_tasks([new_task(note_later, "of the handler")]))
+    async def handler() -> str:
+        return "handler"
+
+    @get("/failing")
+    async def failing() -> Response[str]:
+        tasks = [new_task(note, 1), new_task(int, "x"), new_task(note, 2)]
+        return Response("failing", background=new_tasks(tasks))
+
+    @get("/group")
+    async def group() -> Response[str]:
+        tasks = new_tasks([new_task(note_later, "alone")], run_in_task_group=True)
+        return Response("group", background=tasks)
+
+    handlers = [one, several, handler, failing, group]
+    return Litestar(handlers)
+
+
+async def test_application_of_before_does_what_it_did() -> None:
+    paths = ["/one", "/several", "/handler", "/handler", "/failing", "/group"]
+
+    before, after = await before_and_after("litestar", application_of_before, paths)
+
+    assert ("one",) in before
+    assert after == before

@@ -4,6 +4,8 @@
 # (what Esmerald decorates with: `make test-esmerald` makes a copy of this for it)
 
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from ravyn import Gateway, JSONResponse, Ravyn, background, get
@@ -13,6 +15,7 @@ import bgtasks
 from bgtasks.ravyn import BackgroundTask, BackgroundTasks
 from examples.ravyn_tasks import app
 
+from .migration import before_and_after
 from .serving import get as get_page
 from .serving import log_lines, serving
 
@@ -135,3 +138,45 @@ async def test_background_of_the_response_may_hold_the_handlers() -> None:
     await get_page(Ravyn(routes=[Gateway(handler=handler)]))
 
     assert ran == ["handler", "response"]
+
+
+def application_of_before(names: dict[str, Any], note: Callable[..., None]) -> Ravyn:
+    new_task, new_tasks = names["BackgroundTask"], names["BackgroundTasks"]
+
+    async def note_later(*what: object) -> None:
+        note(*what)
+
+    @get("/one")
+    async def one() -> JSONResponse:
+        return JSONResponse("one", background=new_task(note, "one"))
+
+    @get("/several")
+    async def several() -> JSONResponse:
+        tasks = [new_task(note, "plain"), new_task(note_later, "async")]
+        return JSONResponse("several", background=new_tasks(tasks))
+
+    @get("/handler", background=new_tasks([new_task(note_later, "of the handler")]))
+    async def handler() -> str:
+        return "handler"
+
+    @get("/failing")
+    async def failing() -> JSONResponse:
+        tasks = [new_task(note, 1), new_task(int, "x"), new_task(note, 2)]
+        return JSONResponse("failing", background=new_tasks(tasks))
+
+    @get("/group")
+    async def group() -> JSONResponse:
+        tasks = new_tasks([new_task(note_later, "alone")], as_group=True)
+        return JSONResponse("group", background=tasks)
+
+    handlers = [one, several, handler, failing, group]
+    return Ravyn(routes=[Gateway(handler=each) for each in handlers])
+
+
+async def test_application_of_before_does_what_it_did() -> None:
+    paths = ["/one", "/several", "/handler", "/handler", "/failing", "/group"]
+
+    before, after = await before_and_after("ravyn", application_of_before, paths)
+
+    assert ("one",) in before
+    assert after == before

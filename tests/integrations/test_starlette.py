@@ -1,17 +1,21 @@
 """bgtasks.starlette: Starlette's own examples over HTTP, and what it does with ours."""
 
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
 import pytest
 from starlette import background
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 import bgtasks
 from bgtasks.starlette import BackgroundTask, BackgroundTasks
 from examples.starlette_tasks import app
 
+from .migration import before_and_after
 from .serving import get, log_lines, serving
 
 ADA = {"username": "ada", "email": "ada@example.org"}
@@ -108,3 +112,61 @@ async def test_client_has_its_response_though_a_task_fails() -> None:
         await get(Starlette(routes=[Route("/", endpoint)]), raises=False)
     ).json() == {"sent": True}
     assert ran == []
+
+
+def application_of_before(
+    names: dict[str, Any], note: Callable[..., None]
+) -> Starlette:
+    new_task, new_tasks = names["BackgroundTask"], names["BackgroundTasks"]
+
+    async def parts() -> AsyncIterator[str]:
+        yield "part"
+        note("streamed")
+
+    async def note_later(*what: object) -> None:
+        note(*what)
+
+    def added() -> Any:
+        tasks = new_tasks()
+        tasks.add_task(note, "plain")
+        tasks.add_task(note_later, "async")
+        return tasks
+
+    def failing() -> Any:
+        return new_tasks([new_task(note, 1), new_task(int, "x"), new_task(note, 2)])
+
+    def nested() -> Any:
+        tasks = new_tasks([added(), new_task(new_task(note, "in a task"))])
+        tasks.tasks.append(new_task(note, "appended"))
+        return tasks
+
+    def respond(new_background: Callable[[], Any]) -> Callable[[Request], Response]:
+        def endpoint(_: Request) -> Response:
+            return StreamingResponse(parts(), background=new_background())
+
+        return endpoint
+
+    def responding_later(_: Request) -> Response:
+        response = JSONResponse({})
+        response.background = new_task(note_later, "set later")
+        return response
+
+    return Starlette(
+        routes=[
+            Route("/one", respond(lambda: new_task(note, "one"))),
+            Route("/added", respond(added)),
+            Route("/failing", respond(failing)),
+            Route("/nested", respond(nested)),
+            Route("/later", responding_later),
+        ]
+    )
+
+
+@pytest.mark.anyio
+async def test_application_of_before_does_what_it_did() -> None:
+    paths = ["/one", "/added", "/failing", "/nested", "/later"]
+
+    before, after = await before_and_after("starlette", application_of_before, paths)
+
+    assert ("one",) in before
+    assert after == before
