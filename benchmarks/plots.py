@@ -63,7 +63,7 @@ def ratios(rows: list[Row]) -> str:
         f'<line class="axis" x1="{line}" x2="{line}" y1="10" y2="{height - 20}"/>',
         text(line, height - 6, "the best peer", "small", "middle"),
     ]
-    return svg(860, height, "Time of bgtasks beside that of the best peer", body)
+    return svg(910, height, "Time of bgtasks beside that of the best peer", body)
 
 
 def short(figure: float) -> str:

@@ -55,6 +55,7 @@ class TypedExamples(griffe_typingdoc.TypingDocExtension):
             if public.docstring is None:
                 msg = f"{public.path} has no docstring, and so no entry: write one"
                 raise IncompleteReferenceError(msg)
+            public.members.pop("__del__", None)  # Python alone calls it
         functions = list(public_functions(pkg))
         for function in functions:
             check_docs(function)

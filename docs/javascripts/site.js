@@ -35,13 +35,14 @@
   }
 
   // axe-core's rules landmark-unique, scrollable-region-focusable, empty-table-header.
+  const SCROLLS = ".md-typeset__scrollwrap, pre > code, p:has(> img)"
   const mend = () => {
     for (const nav of document.querySelectorAll(".md-code__nav, .md-nav--secondary .md-nav")) {
       nav.setAttribute("role", "none")
       nav.removeAttribute("aria-label")
       nav.removeAttribute("aria-labelledby")
     }
-    for (const region of document.querySelectorAll(".md-typeset__scrollwrap, pre > code")) {
+    for (const region of document.querySelectorAll(SCROLLS)) {
       const scrolls = region.scrollWidth > region.clientWidth
       scrolls ? region.setAttribute("tabindex", "0") : region.removeAttribute("tabindex")
     }
