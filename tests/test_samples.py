@@ -6,6 +6,7 @@ import shlex
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -258,14 +259,17 @@ def with_dependencies(names: Iterator[str]) -> dict[str, Distribution]:
     return found
 
 
-def modules_of(found: Distribution) -> Iterator[str]:
-    if found.name == "typed-bgtasks":  # it is installed as a link to this folder
-        files = [file.relative_to(ROOT) for file in ROOT.glob("bgtasks/*.py")]
+@cache
+def modules_of(name: str) -> set[str]:
+    if name == "typed-bgtasks":  # it is installed as a link to this folder
+        files = [f"bgtasks/{file.name}" for file in ROOT.glob("bgtasks/*.py")]
     else:
-        files = [Path(file) for file in found.files or []]
-    for file in files:
-        if file.suffix == ".py":
-            yield ".".join(file.with_suffix("").parts).removesuffix(".__init__")
+        files = [f"{file}" for file in distribution(name).files or []]
+    return {
+        file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+        for file in files
+        if file.endswith(".py")
+    }
 
 
 def imported_by(text: str) -> Iterator[set[str]]:
@@ -287,7 +291,7 @@ def test_page_says_to_install_what_the_sample_needs(program: Program) -> None:
     text = program.sample.page.read_text("utf-8")
     end = text.find("\n```python\n", text.index(program.sample.text))
     found = with_dependencies(installed_by(text[:end]))
-    modules = {each for of in found.values() for each in modules_of(of)}
+    modules = set[str]().union(*map(modules_of, found))
     scripts = {
         entry.name
         for of in found.values()

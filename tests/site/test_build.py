@@ -210,7 +210,7 @@ def test_docs_asks_the_checkers_about_what_the_site_shows(tree: Path) -> None:
             "bgtasks.asgi.current_tasks has no docstring",
         ),
         (
-            "bgtasks/asgi.py",
+            "bgtasks/litestar.py",
             'Doc("Runs each task',
             'Doc(documentation="Runs each task',
             "write Doc(",
