@@ -20,6 +20,7 @@ from typing import Annotated, Any, Protocol, TypedDict, TypeGuard, Unpack
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 from celery import Celery, Task
+from celery.canvas import Signature
 from celery.local import Proxy
 from kombu import serialization
 from kombu.entity import Exchange, Queue
@@ -249,13 +250,19 @@ def task_for(app: App, func: object, name: str) -> CeleryTask:
     raise LookupError(why_unknown(app, func, name))
 
 
-def why_unknown(app: App, func: object, name: str) -> str:
-    main = repr(app.main)
+def why_no_function(app: App, func: object, name: str) -> str | None:
+    """Return why it cannot even be registered as a task."""
     task = func.__self__ if isinstance(func, MethodType) else None
     if is_task(task):
         return (
             f"{name} is a method of the Celery task {task.name}: write "
             "add_task(task, ...), with the task itself"
+        )
+    if issubclass(type(func if task is None else task), Signature):
+        return (
+            f"{name} is a Celery signature or a method of one, which already has its "
+            "arguments: write add_task(task, ...), with the task and the arguments. "
+            "To send a chain or a group, write add_task(chain.delay) without a runner"
         )
     given: Any = func  # without what the checks say of its type
     if isinstance(given, type) and issubclass(given, Task):
@@ -265,15 +272,23 @@ def why_unknown(app: App, func: object, name: str) -> str:
         )
     if isinstance(func, partial):
         return (
-            f"a partial of {name} is not registered with the Celery app {main}: write "
-            "add_task(send_email, ...) with all its arguments"
+            f"a partial of {name} is not registered with the Celery app {app.main!r}: "
+            "write add_task(send_email, ...) with all its arguments"
         )
+    return None
+
+
+def why_unknown(app: App, func: object, name: str) -> str:
+    main = repr(app.main)
+    if why := why_no_function(app, func, name):
+        return why
+    names = registered_with(app, function_of).names
     for step in wrapped_by(func):
         inner = without_proxy(step)
-        if is_task(inner):
+        for known_as in [inner.name] if is_task(inner) else names(inner, app.tasks):
             return (
                 f"{name} is not registered with the Celery app {main}, but what it "
-                f"wraps is, the task {inner.name}: no worker would call the wrapper. "
+                f"wraps is, the task {known_as}: no worker would call the wrapper. "
                 "Write its decorator below @app.task, or add the task itself"
             )
     key = identity(func)

@@ -144,10 +144,12 @@ def why_unknown(broker: AsyncBroker, func: object, name: str) -> str:
             f"a partial of {name} {with_it}: write add_task(send_email, ...) with all "
             "its arguments"
         )
+    names = registered_with(broker, function_of).names
+    registries = broker.global_task_registry, broker.local_task_registry
     for step in wrapped_by(func):
-        if is_task(step):
+        for known_as in [step.task_name] if is_task(step) else names(step, *registries):
             return (
-                f"{name} {with_it}, but what it wraps is, the task {step.task_name}: "
+                f"{name} {with_it}, but what it wraps is, the task {known_as}: "
                 "no worker would call the wrapper. Write its decorator below "
                 "@broker.task, or add the task itself"
             )

@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 import time
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -904,11 +905,19 @@ def above(task: Callable[..., object]) -> Callable[..., object]:
     return wrapper
 
 
+chain: Any = celery.chain
 LIKE: list[tuple[Callable[[Any], Any], str]] = [
     (lambda task: task.delay, "is a method of the Celery task charge: write"),
     (lambda task: task.apply_async, "write add_task(task, ...)"),
     (above, "what it wraps is, the task charge: no worker would call the wrapper"),
     (lambda task: above(above(task)), "Write its decorator below @app.task"),
+    (lambda _: above(charge), "what it wraps is, the task charge: no worker would"),
+    (lambda task: task.s(1), "is a Celery signature or a method of one, which"),
+    (
+        lambda task: chain(task.s(1), task.s()),
+        "write add_task(chain.delay) without a runner",
+    ),
+    (lambda task: task.s(1).delay, "celery.canvas.Signature.delay is a Celery sig"),
     (lambda task: functools.partial(task, 1), "a partial of "),
     (lambda _: functools.partial(charge), "add_task(send_email, ...) with all"),
     (lambda _: Charge, "is the class of a Celery task: write"),
@@ -927,6 +936,17 @@ async def test_what_is_only_like_the_task_is_refused_with_the_reason(
     await refused(app, make(task), part)
 
     assert sent(files) == []
+
+
+async def test_chain_is_sent_as_the_message_says(app: Celery, files: Broker) -> None:
+    task: Any = app.task(charge, name="charge", shared=False)
+
+    await BackgroundTasks([chain(task.si(1), task.si(2)).delay])()
+
+    (message,) = [json.loads(path.read_text()) for path in files.messages.iterdir()]
+    _args, _kwargs, embedded = json.loads(b64decode(message["body"]))
+    assert message["headers"]["task"] == "charge"
+    assert [each["args"] for each in embedded["chain"]] == [[2]]
 
 
 async def test_function_to_which_celery_gives_the_task_is_refused_with_the_reason(

@@ -561,7 +561,8 @@ LIKE: list[tuple[Callable[[Any], Any], str]] = [
     (logged, "what it wraps is, the task report: no worker would call the wrapper"),
     (lambda task: partial(task, 1), "a partial of "),
     (lambda _: partial(report), "add_task(send_email, ...) with all its arguments"),
-    (lambda _: logged(report), "is not registered with the Outbox"),
+    (lambda _: logged(report), "what it wraps is, the task report: no worker would"),
+    (lambda _: logged(other_report), "is not registered with the Outbox: write"),
 ]
 
 
