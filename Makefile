@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 APART := $(shell sed -n 's/^\([a-z-]*\) = .*"apart".*/\1/p' pyproject.toml)
 APART_FRAMEWORKS := $(filter-out arq celery-types,$(APART))
 ENGINES := $(addprefix tests/integrations/test_,celery.py celery_types.py demo_celery.py engines.py taskiq.py)
-PAGES := $(addprefix tests/test_,benchmarks.py contributing.py pages.py readme.py samples.py)
+PAGES := $(addprefix tests/test_,benchmarks.py contributing.py demo.py pages.py readme.py samples.py)
 # What other targets than `test` run, for want of more than .venv or of time.
 ELSEWHERE := tests/editors tests/integrations tests/site tests/wheel $(PAGES)
 
@@ -64,9 +64,9 @@ typetests: $(READY) ## Ask every type checker what it accepts and rejects
 	$(PYTEST) typetests
 
 test: $(READY) ## Run the run-time tests and the typetests, and see that they take every branch
-	$(PYTEST) --numprocesses=2 --dist=loadfile --cov=bgtasks typetests tests $(ELSEWHERE:%=--ignore=%)
+	$(PYTEST) --numprocesses=2 --dist=loadfile --no-loadscope-reorder --cov=bgtasks typetests tests $(ELSEWHERE:%=--ignore=%)
 
-test-pages: $(READY) ## Test what README, CONTRIBUTING and the pages say, and the benchmarks
+test-pages: $(READY) ## Test the demo, the benchmarks, and what README, CONTRIBUTING and the pages say
 	$(PYTEST) $(PAGES)
 
 strict: $(READY) ## Run the core's tests on a copy of it, in the debug modes of Python and asyncio

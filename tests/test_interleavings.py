@@ -1,12 +1,11 @@
 """Each task has been started, or is named as not run: once, in order, always.
 
-`make interleavings` stops threads twice in a run and not only once, and prints how many
-schedules each scenario has.
+A thread is stopped where it waits; by `make strict` once more in each run, at any line,
+and by `make interleavings` twice, which prints how many schedules each scenario has.
 """
 
 import asyncio
 import inspect
-import os
 import re
 import shutil
 import sys
@@ -24,9 +23,10 @@ from typing import Any, Literal, TypeAlias
 import anyio
 import anyio.to_thread
 import pytest
+from hypothesis import settings
 
 from .interleavings import PACKAGE, Scenario, Schedule, explore
-from .subject import NAME, subject
+from .subject import subject
 
 Kind: TypeAlias = Literal[
     "plain", "async", "fails", "returns", "adds", "posts", "async adds"
@@ -273,11 +273,11 @@ def failures_of_threads(world: World) -> Generator[None]:
 
 # The core
 
-# Only one thread runs at a time, so without a GIL there is nothing more to see; and
-# sys.settrace() is slow there. Nor is there in a copy.
-IS_FREE_THREADED = sysconfig.get_config_var("Py_GIL_DISABLED")
-IS_ELSEWHERE = "BGTASKS_ELSEWHERE" in os.environ or NAME != "bgtasks"
-PREEMPTIONS = 0 if IS_FREE_THREADED or IS_ELSEWHERE else 1
+# `make strict` stops a thread once in each run; elsewhere it goes on until it waits. Only
+# one thread runs at a time, so without a GIL there is nothing more to see; and
+# sys.settrace() is slow there.
+IS_STRICT = settings.get_current_profile_name() == "strict"
+PREEMPTIONS = int(IS_STRICT and not sysconfig.get_config_var("Py_GIL_DISABLED"))
 ALL = [(name, backend) for name in CASES for backend in CASES[name].backends]
 
 
