@@ -273,8 +273,8 @@ def failures_of_threads(world: World) -> Generator[None]:
 
 # The core
 
-# `make strict` stops a thread once in each run; elsewhere it goes on until it waits. Only
-# one thread runs at a time, so without a GIL there is nothing more to see; and
+# `make strict` stops a thread once in each run; elsewhere it goes on until it waits.
+# Only one thread runs at a time, so without a GIL there is nothing more to see; and
 # sys.settrace() is slow there.
 IS_STRICT = settings.get_current_profile_name() == "strict"
 PREEMPTIONS = int(IS_STRICT and not sysconfig.get_config_var("Py_GIL_DISABLED"))
