@@ -73,14 +73,6 @@ class Reports:
         return reports
 
 
-@dataclass(frozen=True)
-class Checker:
-    """How a checker is started, in a folder of example files, and understood."""
-
-    command: tuple[str, ...]
-    read: Callable[[str], list[Report]]
-
-
 def read_mypy(output: str) -> list[Report]:
     lines = filter(None, output.splitlines())  # an empty one if nothing is wrong
     found: list[dict[str, Any]] = [json.loads(line) for line in lines]
@@ -99,15 +91,13 @@ def read_pyright(output: str) -> list[Report]:
         Report(
             Path(each["file"]).name,
             each["range"]["start"]["line"] + 1,
-            f"{each['severity']}: {plain(each['message'])} ({each.get('rule')})",
+            f"{each['severity']}: {each['message']} ({each.get('rule')})".replace(
+                "\N{NO-BREAK SPACE}", " "
+            ),
         )
         for each in found
         if each["severity"] != "information"
     ]
-
-
-def plain(text: str) -> str:
-    return text.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def read_ty(output: str) -> list[Report]:
@@ -144,50 +134,36 @@ def read_zuban(output: str) -> list[Report]:
     return [Report(match[1], int(match[2]), match[3]) for match in found if match]
 
 
-PYTHON = sys.executable
-ZUBAN = Path(sysconfig.get_path("scripts"), "zuban")
-ASK = {
-    "mypy": Checker(
+MODULE = (sys.executable, "-m")
+ZUBAN = str(Path(sysconfig.get_path("scripts"), "zuban"))
+VERSION = f"--python-version={PYTHON_VERSION}"
+MYPY = ("--config-file=mypy.ini", f"--python-executable={sys.executable}", VERSION, ".")
+# How each is started, in a folder of example files, and understood.
+ASK: Mapping[str, tuple[Iterable[str], Callable[[str], list[Report]]]] = {
+    "mypy": ((*MODULE, "mypy", "--output=json", *MYPY), read_mypy),
+    "pyright": (
         (
-            *(PYTHON, "-m", "mypy", "--config-file=mypy.ini", "--output=json"),
-            *(f"--python-executable={PYTHON}", f"--python-version={PYTHON_VERSION}"),
-            ".",
-        ),
-        read_mypy,
-    ),
-    "pyright": Checker(
-        (
-            *(PYTHON, "-m", "pyright", "--project=pyrightconfig.json", "--outputjson"),
-            *(f"--pythonpath={PYTHON}", f"--pythonversion={PYTHON_VERSION}"),
+            *(*MODULE, "pyright", "--project=pyrightconfig.json", "--outputjson"),
+            *(f"--pythonpath={sys.executable}", f"--pythonversion={PYTHON_VERSION}"),
         ),
         read_pyright,
     ),
-    "ty": Checker(
+    "ty": (
         (
-            *(PYTHON, "-m", "ty", "check", "--config-file=ty.toml"),
-            "--output-format=gitlab",
-            *(f"--python={PYTHON}", f"--python-version={PYTHON_VERSION}"),
-            ".",
+            *(*MODULE, "ty", "check", "--config-file=ty.toml"),
+            *("--output-format=gitlab", f"--python={sys.executable}", VERSION, "."),
         ),
         read_ty,
     ),
-    "pyrefly": Checker(
+    "pyrefly": (
         (
-            *(PYTHON, "-m", "pyrefly", "check", "--config=pyrefly.toml"),
-            "--output-format=json",
-            f"--python-interpreter-path={PYTHON}",
-            f"--python-version={PYTHON_VERSION}",
+            *(*MODULE, "pyrefly", "check", "--config=pyrefly.toml"),
+            *("--output-format=json", VERSION),
+            f"--python-interpreter-path={sys.executable}",
         ),
         read_pyrefly,
     ),
-    "zuban": Checker(
-        (
-            *(str(ZUBAN), "mypy", "--config-file=mypy.ini"),
-            *(f"--python-executable={PYTHON}", f"--python-version={PYTHON_VERSION}"),
-            ".",
-        ),
-        read_zuban,
-    ),
+    "zuban": ((ZUBAN, "mypy", *MYPY), read_zuban),
 }
 CONFIGURATION = ("mypy.ini", "pyrightconfig.json", "ty.toml", "pyrefly.toml")
 
@@ -228,9 +204,10 @@ def ask_checkers(
 def ask(
     checker: str, folder: Path, environment: Mapping[str, str]
 ) -> list[Report] | CheckerError:
+    command, read = ASK[checker]
     try:
         done = subprocess.run(  # noqa: S603 (our own commands)
-            ASK[checker].command,
+            [*command],
             check=False,
             capture_output=True,
             cwd=folder,
@@ -241,7 +218,7 @@ def ask(
     except (OSError, subprocess.TimeoutExpired) as exc:
         return CheckerError(f"{checker} could not be run: {exc!r}")
     try:
-        reports = ASK[checker].read(done.stdout)
+        reports = read(done.stdout)
     except (LookupError, TypeError, ValueError):
         reports = None
     # mypy and pyright exit with 0 after complaints about their configuration.

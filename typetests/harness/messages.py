@@ -7,7 +7,7 @@ building the pages needs no checker; rewrite it with ``make messages``.
 import json
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -143,29 +143,6 @@ def write(*, only_new: bool = False) -> None:
 def new_examples(file: ExampleFile, written: Mapping[str, Messages]) -> set[str]:
     names = {example.name for example in file.examples if example.rejected}
     return names - written.get(file.path.stem, {}).keys()
-
-
-def out_of_date(written: Any = None) -> Iterator[str]:  # noqa: ANN401 (JSON)
-    """Say if they are of other versions than those installed, or of other files."""
-    written = written or content()
-    if written["versions"] != versions():
-        yield (
-            f"{FILE.name} is of {written['versions']}, not of {versions()}: {REWRITE}"
-        )
-    for name in written["messages"].keys() - {f.path.stem for f in all_examples()}:
-        yield f"{FILE.name} is stale, {name} is gone: {REWRITE}"
-
-
-def differences(written: Messages, current: Messages) -> Iterator[str]:
-    """Say which examples have other messages than those written."""
-    for name in [*current, *(name for name in written if name not in current)]:
-        if written.get(name) != current.get(name):
-            was, now = (
-                json.dumps(each.get(name), indent=2, ensure_ascii=False)
-                for each in (written, current)
-            )
-            problem = f"{FILE.name} is stale in {name}: {REWRITE}"
-            yield f"{problem}\nwritten: {was}\nnow: {now}"
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from . import messages
 from .checkers import (
     CONFIGURATION,
     HERE,
@@ -138,55 +137,52 @@ def test_a_right_file_has_no_problems(tmp_path: Path) -> None:
     assert small_problems(tmp_path, SMALL) == {}
 
 
-def test_an_error_without_a_mark_fails(tmp_path: Path) -> None:
-    problems = small_problems(tmp_path, SMALL.replace("  # E: an int", ""))
-    assert problems.keys() == {"wrong_type[ty]"}
-    message = problems["wrong_type[ty]"]
-    assert message.startswith("small.py:14: ty must accept this statement")
-    assert 'found `Literal["800"]`' in message
+MENDED = f"now rejects this statement (an int): remove the gap, {LINK}, from:"
 
 
-def test_a_mark_at_a_right_statement_fails(tmp_path: Path) -> None:
-    text = SMALL.replace(GOOD_CALL, f"{GOOD_CALL[:-1]}  # E: wrong\n")
-    assert small_problems(tmp_path, text) == {
-        "wrong_type[ty]": "small.py:13: ty must reject this statement (wrong), but "
-        "accepts it:\n    tasks.add_task(resize, 800)"
-    }
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        pytest.param("  # E: an int", "", 14, "must accept this", id="no mark"),
+        pytest.param(
+            GOOD_CALL,
+            f"{GOOD_CALL[:-1]}  # E: wrong\n",
+            13,
+            "must reject this statement (wrong), but accepts it:\n"
+            "    tasks.add_task(resize, 800)",
+            id="a mark at a right statement",
+        ),
+        pytest.param(
+            "(tasks: BackgroundTasks)",
+            "(tasks: BackgroundTask)",
+            11,
+            "must report nothing beside the example's statements",
+            id="an error in the head of an example",
+        ),
+        pytest.param("E:", f"E(not ty, {LINK}):", 14, MENDED, id="a mended gap"),
+        pytest.param(
+            "E:", f"E(optional ty, {LINK}):", 14, MENDED, id="a mended optional gap"
+        ),
+        pytest.param(
+            GOOD_CALL,
+            f"    # E(only ty, {LINK}): takes an int\n{GOOD_CALL}",
+            14,
+            f"now accepts this statement: remove the false error, {LINK}, from:",
+            id="a mended false error",
+        ),
+    ],
+)
+def test_an_example_that_is_not_true_fails(
+    old: str, new: str, line: int, said: str, tmp_path: Path
+) -> None:
+    message = small_problems(tmp_path, SMALL.replace(old, new))["wrong_type[ty]"]
+    assert f"small.py:{line}: ty {said}" in message
 
 
 def test_an_error_outside_of_the_examples_fails(tmp_path: Path) -> None:
     problems = small_problems(tmp_path, f"{SMALL}\n\nwidth: int = '800'\n")
     assert problems.keys() == {"outside_examples[ty]"}
     assert problems["outside_examples[ty]"].startswith("small.py:20: ty must report")
-
-
-def test_an_error_in_the_head_of_an_example_fails(tmp_path: Path) -> None:
-    text = SMALL.replace("(tasks: BackgroundTasks)", "(tasks: BackgroundTask)")
-    assert (
-        "small.py:11: ty must report"
-        in small_problems(tmp_path, text)["wrong_type[ty]"]
-    )
-
-
-def test_a_mended_gap_fails(tmp_path: Path) -> None:
-    text = SMALL.replace("# E: an int", f"# E(not ty, {LINK}): an int")
-    message = small_problems(tmp_path, text)["wrong_type[ty]"]
-    assert f"now rejects this statement (an int): remove the gap, {LINK}" in message
-
-
-def test_a_gap_that_the_specification_allows_fails_when_it_is_mended(
-    tmp_path: Path,
-) -> None:
-    text = SMALL.replace("# E: an int", f"# E(optional ty, {LINK}): an int")
-    message = small_problems(tmp_path, text)["wrong_type[ty]"]
-    assert f"now rejects this statement (an int): remove the gap, {LINK}" in message
-
-
-def test_a_mended_false_error_fails(tmp_path: Path) -> None:
-    mark = f"    # E(only ty, {LINK}): takes an int\n"
-    text = SMALL.replace(GOOD_CALL, f"{mark}{GOOD_CALL}")
-    message = small_problems(tmp_path, text)["wrong_type[ty]"]
-    assert f"now accepts this statement: remove the false error, {LINK}" in message
 
 
 def test_zuban_may_accept_what_others_reject(tmp_path: Path) -> None:
@@ -271,24 +267,6 @@ def test_a_package_that_is_not_found_is_noticed(checker: str, tmp_path: Path) ->
     path.write_text(SMALL.replace("from bgtasks", "from bgtask"), "utf-8")
     problems = problems_in(read_examples(path), ask_checkers([path], [checker]))
     assert f"outside_examples[{checker}]" in problems
-
-
-def test_other_messages_than_those_written_fail() -> None:
-    none: messages.Messages = {}
-    written = {"wrong_type": {"tasks.add_task(resize)": {"mypy": ["old"]}}}
-    current = {"wrong_type": {"tasks.add_task(resize)": {"mypy": ["new"]}}}
-    assert not list(messages.differences(written, written))
-    for was, now in ((written, current), (written, none), (none, current)):
-        [problem] = messages.differences(was, now)
-        assert "is stale in wrong_type: write it anew" in problem
-
-
-def test_messages_of_other_versions_and_files_fail() -> None:
-    none: messages.Messages = {}
-    old = {"versions": {"mypy": "0.1"}, "messages": {"gone": none}}
-    versions, gone = messages.out_of_date(old)
-    assert "is of {'mypy': '0.1'}, not of" in versions
-    assert "gone is gone: write it anew" in gone
 
 
 def test_an_example_is_read_as_readers_see_it(tmp_path: Path) -> None:
