@@ -64,7 +64,8 @@ typetests: $(READY) ## Ask every type checker what it accepts and rejects
 	$(PYTEST) typetests
 
 test: $(READY) ## Run the run-time tests and the typetests, and see that they take every branch
-	$(PYTEST) --numprocesses=2 --dist=loadfile --no-loadscope-reorder --cov=bgtasks typetests tests $(ELSEWHERE:%=--ignore=%)
+	$(PYTEST) --numprocesses=2 --dist=loadfile --no-loadscope-reorder --cov=bgtasks \
+		typetests tests $(ELSEWHERE:%=--ignore=%)
 
 test-pages: $(READY) ## Test the demo, the benchmarks, and what README, CONTRIBUTING and the pages say
 	$(PYTEST) $(PAGES)
@@ -119,14 +120,11 @@ bench: $(READY) ## Measure it beside its peers, and write docs/performance anew 
 
 # What it looks like
 
-demo: $(READY) ## Sign somebody up over HTTP, and see what runs when
-	$(BIN)/python -m examples.demo
-
-demo-deploy: $(READY) ## Restart servers under load, and count the tasks that are lost
-	$(BIN)/python -m examples.demo_deploy
-
-demo-celery: $(READY) ## The same, with the tasks done by a Celery worker [REDIS_URL=redis://...]
-	$(BIN)/python -m examples.demo_celery
+demo: ## Sign somebody up over HTTP, and see what runs when
+demo-deploy: ## Restart servers under load, and count the tasks that are lost
+demo-celery: ## The same, with the tasks done by a Celery worker [REDIS_URL=redis://...]
+demo demo-deploy demo-celery: $(READY)
+	$(BIN)/python -m examples.$(subst -,_,$@)
 
 docs: site typetests ## Build the site, in site, and check all that it shows; no network is needed
 
@@ -152,7 +150,5 @@ dist: $(READY) ## Make the source distribution and the wheel, in dist, and check
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/check-wheel-contents dist/*.whl
 
-test-wheel: dist ## Test the wheel: under every Python there is, with the lowest and newest dependencies
+build: dist ## Make both, and test the wheel under every Python there is
 	$(PYTEST) tests/wheel
-
-build: test-wheel ## Make the source distribution and the wheel, in dist, and test them

@@ -8,7 +8,7 @@ from tests.snippets import ROOT
 def only(pattern: str) -> Path:
     found = list(ROOT.glob(pattern))
     if len(found) != 1:
-        msg = f"there must be one {pattern}, not {len(found)}: run make test-wheel"
+        msg = f"there must be one {pattern}, not {len(found)}: run make build"
         raise FileNotFoundError(msg)
     return found[0]
 
