@@ -88,10 +88,10 @@ ELSEWHERE = {
     "vendoring.md": {
         "make vendor": "tests/test_copy.py::test_vendor_takes_several_integrations",
         "make .venv/ready": (
-            "tests/test_copy.py::test_copy_passes_the_tests_of_the_core"
+            "tests/test_copy.py::test_tests_about_other_things_are_left_out_for_a_copy"
         ),
         "BGTASKS_UNDER_TEST": (
-            "tests/test_copy.py::test_copy_passes_the_tests_of_the_core"
+            "tests/test_copy.py::test_tests_about_other_things_are_left_out_for_a_copy"
         ),
         "from ._vendor.bgtasks import BackgroundTasks as": (
             "tests/test_copy.py::test_wrong_call_in_the_host_is_refused"

@@ -56,17 +56,27 @@ async def test_arq_worker_makes_the_call(redis: RedisServer) -> None:
     assert calls == [("portrait.png", 800)]
 
 
+(PROGRAM,) = (
+    each
+    for each in programs_of(ROOT / "docs" / "engines.md")
+    if "from arq" in each.text
+)
+
+
+def test_sample_of_the_page_type_checks(folder: Path) -> None:
+    (folder / PROGRAM.file).write_text(PROGRAM.text)
+
+    subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", PROGRAM.file], cwd=folder, check=True
+    )
+
+
 def test_sample_of_the_page_is_run_by_its_worker(
     folder: Path, redis: RedisServer
 ) -> None:
-    (program,) = (
-        each
-        for each in programs_of(ROOT / "docs" / "engines.md")
-        if "from arq" in each.text
-    )
-    (folder / program.file).write_text(program.text.replace("6379", f"{redis.port}"))
-    _, send, worker = program.commands
-    (printed,) = program.lines_printed
+    (folder / PROGRAM.file).write_text(PROGRAM.text.replace("6379", f"{redis.port}"))
+    _, send, worker = PROGRAM.commands
+    (printed,) = PROGRAM.lines_printed
     log = folder / "worker.log"
 
     sent = subprocess.run(
