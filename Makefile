@@ -41,12 +41,13 @@ packages: ## Install the browser and the server that tests need, on Debian and i
 clean: ## Remove what make has made
 	rm -rf .venv .envs build dist site .coverage .*_cache $(TWINS)
 
-# Checks. Most wait for servers and browsers at times, so three run at once; the longest begin.
+# Checks
 
-PARTS := test-docs test-frameworks build test-engines test test-pages strict types test-editors lint
+# The longest begin: several run at once.
+PARTS := test-docs test-frameworks build test test-pages test-engines strict types test-editors lint
 
-check: $(READY) ## All of it: what a change must pass
-	@$(MAKE) --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) $(PARTS)
+check: $(READY) .envs/docs/ready $(APART:%=.envs/%/ready) ## All of it: what a change must pass
+	@$(BIN)/python -m tools.check $(PARTS)
 
 lint: $(READY) ## Check style, format, and the workflows' safety
 	$(BIN)/ruff check
