@@ -173,6 +173,33 @@ async def test_completion_in_a_lambda_offers_the_keywords_of_the_function(
     assert "subject=" in await editor.completed_keywords(code)
 
 
+# Where integrations take the options of the constructor
+
+TAKING_OPTIONS = pytest.mark.parametrize(
+    "code",
+    [
+        "from bgtasks.asgi import BackgroundTasksMiddleware as new\nnew(app=print, |)",
+        "from bgtasks.fastapi import background_tasks as new\nnew(|)",
+        "from bgtasks.fastapi import BackgroundTasks as new\nnew(|)",
+        "from bgtasks.litestar import BackgroundTasks as new\nnew(|)",
+    ],
+    ids=["middleware", "dependency", "FastAPI", "Litestar"],
+)
+
+
+@TAKING_OPTIONS
+async def test_completion_offers_the_options(editor: Editor, code: str) -> None:
+    assert {"on_error=", "runner="} <= await editor.completed_keywords(code)
+
+
+@TAKING_OPTIONS
+async def test_signature_help_shows_the_options(editor: Editor, code: str) -> None:
+    shown = await editor.signature(code)
+
+    names = {re.split(r"\W", label)[0] for label in shown.parameters}
+    assert {"on_error", "runner"} <= names
+
+
 # Wrong calls
 
 
