@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 APART := $(shell sed -n 's/^\([a-z-]*\) = .*"apart".*/\1/p' pyproject.toml)
 APART_FRAMEWORKS := $(filter-out arq celery-types,$(APART))
 ENGINES := $(addprefix tests/integrations/test_,celery.py celery_types.py demo_celery.py engines.py taskiq.py)
-PAGES := $(addprefix tests/test_,benchmarks.py contributing.py demo.py pages.py readme.py samples.py)
+PAGES := $(addprefix tests/test_,benchmarks.py contributing.py copy.py demo.py pages.py readme.py samples.py)
 # What other targets than `test` run, for want of more than .venv or of time.
 ELSEWHERE := tests/editors tests/integrations tests/site tests/wheel $(PAGES)
 
@@ -68,7 +68,7 @@ test: $(READY) ## Run the run-time tests and the typetests, and see that they ta
 	$(PYTEST) --numprocesses=2 --dist=loadfile --no-loadscope-reorder --cov=bgtasks \
 		typetests tests $(ELSEWHERE:%=--ignore=%)
 
-test-pages: $(READY) ## Test the demo, the benchmarks, and what README, CONTRIBUTING and the pages say
+test-pages: $(READY) ## Test demo, benchmarks, copies, and what README, CONTRIBUTING and the pages say
 	$(PYTEST) $(PAGES)
 
 strict: $(READY) ## Run the core's tests on a copy of it, in the debug modes of Python and asyncio
