@@ -14,7 +14,7 @@ from anyio import (
 from anyio.lowlevel import checkpoint_if_cancelled
 
 from ._calls import await_or_drop
-from ._notes import add_note, run_codes, run_numbers
+from ._notes import add_note, notes_of_runs, run_codes, run_numbers
 from ._task import BackgroundTask, as_task, name_all, note_place
 
 
@@ -40,6 +40,8 @@ class GroupRun:
         self._unfinished: dict[int, BackgroundTask] = {}  # of those started, by place
         self._failures: list[BaseException] = []
         self._cancellations: dict[int, BaseException] = {}  # by place
+        # Of collections among the tasks: their exceptions end in the task group.
+        self._notes: dict[int, list[str]] = {}  # by place
 
     async def run(self) -> None:
         end: BaseException | None = None
@@ -57,6 +59,9 @@ class GroupRun:
         not_finished = [*self._unfinished.values(), *self._tasks[self._started :]]
         if not_finished:
             add_note(end, f"Not finished: {name_all(not_finished)}.", self._run)
+            for place in self._unfinished:
+                for note in self._notes.get(place, ()):
+                    add_note(end, note, self._run)
         try:
             raise end
         finally:
@@ -100,6 +105,7 @@ class GroupRun:
         except Exception as exc:
             self._failures.append(exc)
         except get_cancelled_exc_class() as exc:
+            self._notes[place] = notes_of_runs(exc)
             if current_effective_deadline() == -inf:
                 raise  # a cancel scope's: the group's own, or one around it
             # asyncio's own cancel(), of this task alone or, when asyncio.run() ends, of
@@ -127,4 +133,4 @@ class GroupRun:
                 return BaseExceptionGroup(f"{count} background tasks failed", failures)
 
 
-run_codes.add(GroupRun.run_one.__code__)
+run_codes.update({GroupRun.run.__code__, GroupRun.run_one.__code__})

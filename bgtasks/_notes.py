@@ -54,6 +54,14 @@ def add_note(exc: BaseException, text: str, run: int) -> None:
         )
 
 
+def notes_of_runs(exc: BaseException) -> list[str]:
+    """Return what the runs have noted that it came through."""
+    with suppress(Exception):  # as above
+        if was_raised_by_a_run(exc):
+            return [note for note in exc.__notes__ if isinstance(note, Note)]
+    return []
+
+
 def replace_note(exc: BaseException, start: str, text: str) -> None:
     """Add a note that is not about a run, in place of others with the same start."""
     with suppress(Exception):

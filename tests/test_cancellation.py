@@ -600,3 +600,41 @@ async def test_async_task_that_shields_itself_is_followed_by_no_plain_one(
         await tasks()
 
     assert record == ["shielded"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("is_outer_group", [False, True])
+@pytest.mark.parametrize("is_inner_group", [False, True])
+async def test_the_tasks_of_a_cancelled_collection_in_another_are_named(
+    *, is_outer_group: bool, is_inner_group: bool
+) -> None:
+    inner = BackgroundTasks([anyio.sleep_forever, int], as_group=is_inner_group)
+    outer = BackgroundTasks([inner], as_group=is_outer_group)
+    inner_notes = (
+        ["Not finished: anyio.sleep_forever."]
+        if is_inner_group
+        else [
+            "At background task 1 of 2, anyio.sleep_forever.",
+            "Not run: builtins.int.",
+        ]
+    )
+    caught: list[BaseException] = []
+
+    async def run() -> None:
+        try:
+            await outer()
+        except BaseException as exc:
+            caught.append(exc)
+            raise
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(run)
+        await anyio.wait_all_tasks_blocked()
+        group.cancel_scope.cancel()
+
+    name = f"{BackgroundTasks.__module__}.{BackgroundTasks.__qualname__}"
+    assert caught[0].__notes__ == (
+        [f"Not finished: {name}.", *inner_notes]
+        if is_outer_group
+        else [*inner_notes, f"At background task 1 of 1, {name}."]
+    )
