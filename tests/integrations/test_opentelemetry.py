@@ -814,7 +814,7 @@ async def test_runner_that_returns_no_awaitable_is_refused_without_its_value(
     [
         (42, "^runner must be callable, got 'int' object: write tracing_runner"),
         (Spans().provider, "^runner must be callable, got 'TracerProvider' object"),
-        (lambda: None, r"^runner is called as runner\(task\), which .* not take"),
+        (lambda: None, r"^runner is called as runner\(task\), which .* not accept"),
     ],
 )
 def test_what_is_no_runner_is_refused_at_once(given: Any, message: str) -> None:
