@@ -8,7 +8,7 @@ A parameter of that type gets the background tasks of the request.
 from abc import ABCMeta
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial, wraps
-from inspect import signature
+from inspect import isabstract, signature
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -153,9 +153,9 @@ def dependency_of(
             if not is_end_of_websocket(connection, exc):
                 note_not_run(exc, tasks, "because the request failed")
                 raise
-            await tasks()
+            await run_rest(tasks)
             raise
-        await tasks()
+        await run_rest(tasks)
 
     # Apart, since `Depends(..., scope="function")` would end a generator before the
     # response is sent. Both are async: a plain one would cost a hop to a worker thread.
@@ -169,6 +169,11 @@ def dependency_of(
     return dependency
 
 
+async def run_rest(tasks: "BackgroundTasks") -> None:
+    if tasks.tasks:  # else FastAPI has run them: a subclass's __call__ may do more
+        await tasks()
+
+
 def is_end_of_websocket(connection: HTTPConnection, exc: BaseException) -> bool:
     """Whether the client has gone: how most WebSockets end, and no failure."""
     # In a group, as the endpoint may have a task group.
@@ -176,19 +181,19 @@ def is_end_of_websocket(connection: HTTPConnection, exc: BaseException) -> bool:
     return others is None and connection.scope["type"] == "websocket"
 
 
-def run_once(call: Callable[[Any], Awaitable[None]]) -> object:
+def run_once(call: Any) -> object:  # noqa: ANN401
     @wraps(call)
-    async def run(tasks: InjectedTasks) -> None:
-        await tasks._run_by(partial(call, tasks))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # of this module
+    async def run(tasks: InjectedTasks, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        # As Python calls it: a static method or a mock does not get the object.
+        binds = hasattr(call, "__get__")
+        bound = call.__get__(tasks, type(tasks)) if binds else call
+        await tasks._run_by(partial(bound, *args, **kwargs))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # of this module
 
     return run
 
 
-def cannot_be_made(cls: type, why: object) -> Callable[..., Awaitable[None]]:
-    msg = (
-        f"FastAPI cannot make the {cls.__qualname__} of a request: {why}: write a "
-        "constructor that needs no arguments"
-    )
+def cannot_be_made(cls: type, why: str) -> Callable[..., Awaitable[None]]:
+    msg = f"FastAPI cannot make the {cls.__qualname__} of a request: {why}"
 
     async def dependency(_: Annotated[object, NotInjectable(msg)]) -> None: ...
 
@@ -221,17 +226,31 @@ class Injection(ABCMeta):  # so that a subclass may have an abstract class besid
     ) -> None:
         super().__init__(name, bases, namespace, **kwargs)
         cls.dependency: Callable[..., Awaitable[BackgroundTasks]] = dependency_of(cls)
-        # What overrides this does not always call ours.
-        if "__call__" in namespace:
-            type.__setattr__(cls, "__call__", run_once(namespace["__call__"]))
+        # What overrides this does not always call ours. It may come from a mixin.
+        owner = next(each for each in cls.__mro__ if "__call__" in vars(each))
+        if "__call__" in namespace or not issubclass(owner, InjectedTasks):
+            type.__setattr__(cls, "__call__", run_once(vars(owner)["__call__"]))
+
+    @override
+    def __setattr__(cls, name: str, value: object) -> None:
+        super().__setattr__(name, run_once(value) if name == "__call__" else value)
 
     @property
     def __metadata__(cls) -> tuple[object, ...]:
         # When a route is added: @dataclass makes the constructor after the class.
+        if isabstract(cls):
+            return (
+                Depends(
+                    cannot_be_made(
+                        cls, "it is abstract: write a class that has all its methods"
+                    )
+                ),
+            )
         try:
             signature(cls).bind()
         except TypeError as exc:
-            return (Depends(cannot_be_made(cls, exc)),)
+            why = f"{exc}: write a constructor that needs no arguments"
+            return (Depends(cannot_be_made(cls, why)),)
         return (Depends(cls.dependency),)
 
     __class__ = property(class_of_annotated)  # pyright: ignore[reportIncompatibleMethodOverride]  # it has no setter
@@ -283,7 +302,11 @@ def background_tasks(**given: Any) -> Callable[..., Awaitable[BackgroundTasks]]:
     Raises:
         TypeError: ``on_error`` or ``runner`` is not callable.
     """
-    options = Options(**given)
+    try:
+        options = Options(**given)
+    except TypeError as exc:
+        msg = str(exc).replace("Options.__init__", "background_tasks")
+        raise TypeError(msg) from None
     if vars(options) == vars(Options()):
         return BackgroundTasks.dependency
     new = partial(make_tasks, BackgroundTasks, options)
