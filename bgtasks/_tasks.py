@@ -26,6 +26,7 @@ from ._notes import add_note, replace_note, run_codes, run_numbers
 from ._task import (
     MAKE_CALL,
     BackgroundTask,
+    BlockingRunner,
     P,
     ThreadHop,
     as_task,
@@ -175,10 +176,11 @@ class BackgroundTasks:
         self._begun = True  # last, as Ctrl-C may come in a call
         # Not as in `for task in tasks`: an iterator that has once found the end of the
         # list stays there, and misses what is added while a thread still works.
-        tasks = self.tasks
+        tasks, runner = self.tasks, self._runner
+        blocking = runner if isinstance(runner, BlockingRunner) else None
         started = 0  # how many of them; none of the rest has been
         try:
-            if self._runner is not None and tasks:  # it may shield the first one
+            if runner is not None and tasks:  # it may shield the first one
                 await checkpoint_if_cancelled()
             while started < len(tasks):
                 before = started
@@ -191,17 +193,23 @@ class BackgroundTasks:
                 started += 1
                 try:
                     func: Any = task.func
-                    if self._runner is not None or type(task).__call__ is not MAKE_CALL:
+                    if blocking is None and (
+                        runner is not None or type(task).__call__ is not MAKE_CALL
+                    ):
                         await self._start(task)
                         # It may have been shielded from a cancellation.
                         await checkpoint_if_cancelled()
-                    elif type(func) is FunctionType and func.__code__.co_flags & ASYNC:
+                    elif (
+                        blocking is None
+                        and type(func) is FunctionType
+                        and func.__code__.co_flags & ASYNC
+                    ):
                         # As in the next branch, in a third of the time.
                         await func(*task.args, **task.kwargs)
-                    elif task.is_async:
+                    elif blocking is None and task.is_async:
                         await task()
                     else:
-                        hop = ThreadHop(task, tasks, before)
+                        hop = ThreadHop(task, tasks, before, blocking)
                         try:
                             await hop.run()
                         finally:

@@ -17,7 +17,7 @@ from inspect import (
 from types import MethodType
 from typing import Annotated, Any, Protocol, TypedDict, TypeGuard, Unpack
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
 from celery import Celery, Task
 from celery.canvas import Signature
@@ -29,7 +29,7 @@ from typing_extensions import Doc
 
 from ._calls import innermost_function, is_async_callable, qualified_name
 from ._engines import identity, refused_by, registered_with, wrapped_by
-from ._task import BackgroundTask
+from ._task import BackgroundTask, BlockingRunner
 
 __all__ = ["SendOptions", "celery_runner"]
 
@@ -131,11 +131,8 @@ def celery_runner(
                 exc.add_note(f"The argument {name} cannot be sent as {serializer}.")
             raise
 
-    async def run(task: BackgroundTask) -> None:
-        # Sending blocks, and so may the first look at the application's tasks.
-        await to_thread.run_sync(send, task, limiter=sending_limiter())
-
-    return run
+    # Sending blocks, and so may the first look at the application's tasks.
+    return BlockingRunner(send, sending_limiter)
 
 
 # Celery has no types, and celery-types is not everywhere.

@@ -26,7 +26,7 @@ import pytest
 from hypothesis import settings
 
 from .interleavings import PACKAGE, Scenario, Schedule, explore
-from .subject import subject
+from .subject import BackgroundTask, subject
 
 Kind: TypeAlias = Literal[
     "plain", "async", "fails", "returns", "adds", "posts", "async adds"
@@ -43,6 +43,7 @@ class Case:
     on_error: bool = False
     runs: int = 1
     as_group: bool = False
+    plain_runner: bool = False
     backends: tuple[str, ...] = ("asyncio",)
 
 
@@ -81,6 +82,16 @@ CASES = {
     "a group in a cancelled scope": Case(
         ["plain", "adds"], "scope", as_group=True, backends=BOTH
     ),
+    "by a plain runner": Case(
+        ["plain", "plain"], adds=1, plain_runner=True, backends=BOTH
+    ),
+    "by a plain runner, cancelled": Case(["plain"] * 3, "task", plain_runner=True),
+    "by a plain runner in a cancelled scope": Case(
+        ["plain", "plain"], "scope", plain_runner=True, backends=BOTH
+    ),
+    "a failure of a plain runner, cancelled": Case(
+        ["plain", "fails", "plain"], "task", on_error=True, plain_runner=True
+    ),
     "two runs at once": Case(["plain", "async"], runs=2),
     "two runs at once, one is cancelled": Case(["plain"], "task", runs=2),
 }
@@ -107,6 +118,10 @@ class Run:
     count: int | None = None  # of the tasks, when it was over
 
 
+def call(task: BackgroundTask) -> object:
+    return task.func()
+
+
 @dataclass
 class World:
     case: Case
@@ -123,8 +138,14 @@ class World:
 
     def __post_init__(self) -> None:
         on_error = self.report if self.case.on_error else None
+        private = import_module(f"{self.package.__name__}._task")
+        limiter = self.package.current_thread_limiter
+        runner = private.BlockingRunner(call, limiter)
         self.tasks = self.package.BackgroundTasks(
-            None, self.case.as_group, on_error=on_error
+            None,
+            self.case.as_group,
+            on_error=on_error,
+            runner=runner if self.case.plain_runner else None,
         )
         for kind in self.case.kinds:
             self.add(kind)
@@ -331,10 +352,10 @@ MISTAKES: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
         [
             (
                 "_task.py",
-                "            if not is_plain(task):\n",
+                "            if runner is None and not is_plain(task):\n",
                 """\
             self.started = started + 1
-            if not is_plain(task):
+            if runner is None and not is_plain(task):
                 self.started = started
 """,
             ),

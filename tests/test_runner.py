@@ -1,12 +1,17 @@
 """A runner: each task is run by it, and in no other way."""
 
+import importlib
+import threading
 from collections.abc import Awaitable
 from typing import Any
 
 import anyio
+import anyio.from_thread
 import pytest
 
-from .subject import BackgroundTask, BackgroundTasks
+from .subject import NAME, BackgroundTask, BackgroundTasks
+
+BlockingRunner: Any = importlib.import_module(f"{NAME}._task").BlockingRunner
 
 Record = list[str]
 
@@ -156,3 +161,143 @@ async def test_subclass_of_a_task_runs_in_its_own_way(record: Record) -> None:
     await BackgroundTasks([Announced(plain, record), Announced(asynchronous, record)])()
 
     assert record == ["announced", "plain", "announced", "async"]
+
+
+# A runner that blocks
+
+
+class Sending:
+    """What a plain runner was called with, and where."""
+
+    def __init__(self) -> None:
+        self.limiter = anyio.CapacityLimiter(2)
+        self.hops = 0
+        self.runner = BlockingRunner(self.send, self.limiter_of_a_hop)
+        self.sent: list[object] = []
+        self.threads: list[int] = []
+
+    def limiter_of_a_hop(self) -> anyio.CapacityLimiter:
+        self.hops += 1
+        return self.limiter
+
+    def send(self, task: BackgroundTask) -> None:
+        self.threads.append(threading.get_ident())
+        self.sent.append(task.args[0])
+        if task.args[0] == "wrong":
+            raise ConnectionError
+
+
+@pytest.fixture
+def sending() -> Sending:
+    return Sending()
+
+
+def count(number: object) -> None: ...
+
+
+async def count_async(number: object) -> None: ...
+
+
+@pytest.mark.anyio
+async def test_consecutive_tasks_of_a_plain_runner_share_one_hop_whatever_they_are(
+    sending: Sending,
+) -> None:
+    class Announced(BackgroundTask): ...
+
+    tasks = BackgroundTasks(runner=sending.runner)
+    for number in range(0, 100, 3):
+        tasks.add_task(count, number)
+        tasks.add_task(count_async, number + 1)
+        tasks.tasks.append(Announced(count, number + 2))
+
+    await tasks()
+
+    assert sending.sent == [*range(102)]
+    assert sending.hops == 1
+    assert threading.get_ident() not in sending.threads
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("as_group", [False, True])
+async def test_plain_runner_has_threads_of_its_own(
+    sending: Sending, *, as_group: bool
+) -> None:
+    tasks = BackgroundTasks(as_group=as_group, runner=sending.runner)
+    for number in range(10):
+        tasks.add_task(count, number)
+    borrowed: list[float] = []
+
+    def send(task: BackgroundTask) -> None:
+        sending.send(task)
+        borrowed.append(sending.limiter.borrowed_tokens)
+
+    sending.runner.run = send
+    await tasks()
+
+    assert sorted(sending.sent, key=str) == [*range(10)]
+    assert {*borrowed} <= {1, 2}
+
+
+@pytest.mark.anyio
+async def test_failure_in_a_plain_runner_is_that_of_its_task(sending: Sending) -> None:
+    tasks = BackgroundTasks(runner=sending.runner)
+    for argument in (1, "wrong", 3):
+        tasks.add_task(count, argument)
+
+    with pytest.raises(ConnectionError) as caught:
+        await tasks()
+
+    assert sending.sent == [1, "wrong"]
+    name = f"{__name__}.count"
+    assert caught.value.__notes__ == [
+        f"At background task 2 of 3, {name}.",
+        f"Not run: {name}.",
+    ]
+
+
+@pytest.mark.anyio
+async def test_run_by_a_plain_runner_goes_on_after_a_reported_failure(
+    sending: Sending,
+) -> None:
+    failed: list[object] = []
+    tasks = BackgroundTasks(
+        runner=sending.runner, on_error=lambda task, _: failed.append(task.args[0])
+    )
+    for argument in (1, "wrong", 3):
+        tasks.add_task(count, argument)
+
+    await tasks()
+
+    assert sending.sent == [1, "wrong", 3]
+    assert failed == ["wrong"]
+
+
+@pytest.mark.anyio
+async def test_plain_runner_is_a_runner_like_any_other(sending: Sending) -> None:
+    async def twice(task: BackgroundTask) -> None:
+        await sending.runner(task)
+        await sending.runner(task)
+
+    await BackgroundTasks([BackgroundTask(count, 1)], runner=twice)()
+
+    assert sending.sent == [1, 1]
+
+
+@pytest.mark.anyio
+async def test_plain_runner_is_called_no_more_after_a_cancellation(
+    sending: Sending,
+) -> None:
+    tasks = BackgroundTasks(runner=sending.runner)
+    for number in range(3):
+        tasks.add_task(count, number)
+
+    with anyio.CancelScope() as scope:
+
+        def send(task: BackgroundTask) -> None:
+            sending.send(task)
+            anyio.from_thread.run_sync(scope.cancel)
+
+        sending.runner.run = send
+        await tasks()
+
+    assert sending.sent == [0]
