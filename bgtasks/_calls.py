@@ -22,6 +22,7 @@ from inspect import (
 from types import (
     AsyncGeneratorType,
     CodeType,
+    FunctionType,
     GeneratorType,
     MethodType,
 )
@@ -70,12 +71,32 @@ def qualified_name(func: object) -> str:
     return "a callable that has no name"
 
 
+NOT_GIVEN = object()
+
+
+def let_func_be_missing(method: FunctionType) -> None:
+    """Let ``check_callable`` refuse a call without ``func``, or with it by name.
+
+    Python's own message, of ``add_task(func=f)`` too, is "missing 1 required positional
+    argument: 'func'". This default costs other calls nothing, and is hidden from what
+    reads the signature, such as a mock with ``autospec``.
+    """
+    vars(method)["__signature__"] = signature(method)
+    method.__defaults__ = (NOT_GIVEN,)
+
+
 def check_callable(what: str, func: object, right: str, wrong: str) -> None:
     """Refuse a ``func`` that cannot be called, or whose call would run nothing.
 
     ``right`` and ``wrong`` are how its user should, and did, write it; ``{}`` in them
     stands for the function's name.
     """
+    if func is NOT_GIVEN:
+        wrong = right.replace("{}", "func={}")
+        msg = (
+            f"{what} takes its function first, by position: write {right}, not {wrong}"
+        )
+        raise TypeError(msg.replace("{}", "func"))
     target = innermost_function(func)
     # `__call__ = None` is how a class says that its instances are not callable.
     call = getattr(type(target), "__call__", None)  # noqa: B004

@@ -22,6 +22,7 @@ from ._calls import (
     close_coroutine,
     is_async_callable,
     is_awaitable,
+    let_func_be_missing,
     qualified_name,
     warn_of_generator,
 )
@@ -152,6 +153,8 @@ _thread_limiter = RunVar[CapacityLimiter]("background task thread limiter")
 
 # To see whether a subclass, or a patch by a tracing library, has another __call__.
 MAKE_CALL = BackgroundTask.__call__
+
+let_func_be_missing(vars(BackgroundTask)["__init__"])
 
 
 def is_plain(task: BackgroundTask) -> bool:

@@ -20,6 +20,7 @@ from ._calls import (
     check_callable,
     check_parameters,
     close_coroutine,
+    let_func_be_missing,
 )
 from ._group import GroupRun
 from ._notes import add_note, replace_note, run_codes, run_numbers
@@ -269,6 +270,7 @@ class BackgroundTasks:
 
 
 run_codes.add(BackgroundTasks.run_single.__code__)
+let_func_be_missing(vars(BackgroundTasks)["add_task"])
 
 TasksT = TypeVar("TasksT", bound=BackgroundTasks)
 

@@ -344,3 +344,30 @@ def test_runner_that_takes_no_task_is_refused() -> None:
 
     with pytest.raises(TypeError, match=r"^runner is called as runner\(task\), which "):
         BackgroundTasks(runner=runner)
+
+
+@pytest.mark.parametrize("given", [{}, {"func": plain}, {"path": "portrait.png"}])
+def test_call_without_the_function_or_with_it_by_name_is_told_how_to_write_it(
+    given: dict[str, Any],
+) -> None:
+    tasks = BackgroundTasks()
+    add_task: Any = tasks.add_task
+    new_task: Any = BackgroundTask
+
+    with pytest.raises(
+        TypeError, match=r"write add_task\(func, \.\.\.\), not add_task"
+    ):
+        add_task(**given)
+    with pytest.raises(TypeError, match=r"write BackgroundTask\(func, \.\.\.\), not"):
+        new_task(**given)
+    assert tasks.tasks == []
+
+
+@pytest.mark.parametrize("takes_func", [BackgroundTask, BackgroundTasks.add_task])
+def test_signature_says_that_the_function_must_be_given(
+    takes_func: Callable[..., object],
+) -> None:
+    func = inspect.signature(takes_func).parameters["func"]
+
+    assert func.default is func.empty
+    assert func.kind is func.POSITIONAL_ONLY
