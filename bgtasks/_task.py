@@ -11,7 +11,7 @@ from types import FunctionType
 from typing import Annotated, Any, ParamSpec
 
 from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
+from anyio.lowlevel import RunVar, checkpoint_if_cancelled
 from typing_extensions import Doc
 
 from ._calls import (
@@ -113,7 +113,7 @@ class BackgroundTask:  # noqa: PLW1641 (its arguments may be unhashable)
         if self.is_async:
             await await_or_drop(self.func, self.func(*self.args, **self.kwargs))
         else:
-            await ThreadHop(self, [self]).run()
+            await ThreadHop(self, [self]).run_alone()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BackgroundTask):
@@ -228,6 +228,11 @@ class ThreadHop:
         if self._result is not None:
             await self._result
 
+    async def run_alone(self) -> None:
+        await self.run()
+        # A cancellation had to wait for the thread: a time limit around it is told.
+        await checkpoint_if_cancelled()
+
     def _abandon(self) -> None:
         """Let the thread start no further task: asyncio's cancel() does not wait."""
         with self._lock:
@@ -322,7 +327,7 @@ class BlockingRunner:
         self.limiter = limiter
 
     async def __call__(self, task: BackgroundTask) -> None:
-        await ThreadHop(task, [task], 0, self).run()
+        await ThreadHop(task, [task], 0, self).run_alone()
 
 
 def start_by(

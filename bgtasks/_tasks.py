@@ -31,6 +31,7 @@ from ._task import (
     P,
     ThreadHop,
     as_task,
+    is_plain,
     name_all,
     note_place,
     start_by,
@@ -252,10 +253,13 @@ class BackgroundTasks:
         await GroupRun(self.tasks, self._start, self._on_error).run()
 
     async def _start(self, task: BackgroundTask) -> None:
-        if self._runner is None:
-            await task()
-        else:
+        if self._runner is not None:
             await start_by(self._runner, task)
+        elif is_plain(task):
+            # Not task(): it raises a cancellation though the call has finished.
+            await ThreadHop(task, [task]).run()
+        else:
+            await task()
 
     # A default, as this module's names may be gone already when Python ends.
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:

@@ -507,7 +507,7 @@ async def test_cancelled_group_does_not_name_a_task_that_has_finished(
     async def wait() -> None:
         await anyio.sleep_forever()
 
-    tasks = BackgroundTasks(as_group=True, runner=shield)
+    tasks = BackgroundTasks(as_group=True, runner=None if is_plain else shield)
     tasks.add_task(wait)
     tasks.add_task(plain if is_plain else shielded)
     with anyio.CancelScope() as scope:

@@ -150,6 +150,7 @@ async def call_by_hand(task: BackgroundTask) -> None:
     for result in results:
         if inspect.isawaitable(result):
             await result
+    await checkpoint_if_cancelled()
 
 
 @dataclass
@@ -173,7 +174,6 @@ class ByHand:
                     await call_by_hand(task)
                 else:
                     await self.runner(task)
-                if self.runner is not None or not task.is_async:
                     await checkpoint_if_cancelled()
             except Exception as exc:
                 if self.on_error is None:
