@@ -4,9 +4,12 @@ import re
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from itertools import count
 from types import ModuleType
 
 from tests.snippets import ROOT, snippets
+
+numbers = count(1)
 
 
 def snippet(name: str, page: str = "engines") -> str:
@@ -19,7 +22,8 @@ def snippet(name: str, page: str = "engines") -> str:
 @contextmanager
 def imported(name: str, page: str = "engines") -> Generator[ModuleType]:
     """Import the snippet of the page that defines ``name``, but run no tasks yet."""
-    module = ModuleType(f"page_{name}")
+    # Celery gives what a page shares to all applications, under the module's name.
+    module = ModuleType(f"page_{name}_{next(numbers)}")
     sys.modules[module.__name__] = module  # engines look functions up there
     try:
         text = re.sub(r"^asyncio\.run\(.*", "", snippet(name, page), flags=re.MULTILINE)
