@@ -253,13 +253,15 @@ class BackgroundTasks:
         await GroupRun(self.tasks, self._start, self._on_error).run()
 
     async def _start(self, task: BackgroundTask) -> None:
-        if self._runner is not None:
-            await start_by(self._runner, task)
-        elif is_plain(task):
+        runner = self._runner
+        blocking = runner if isinstance(runner, BlockingRunner) else None
+        if blocking is not None or (runner is None and is_plain(task)):
             # Not task(): it raises a cancellation though the call has finished.
-            await ThreadHop(task, [task]).run()
-        else:
+            await ThreadHop(task, [task], 0, blocking).run()
+        elif runner is None:
             await task()
+        else:
+            await start_by(runner, task)
 
     # A default, as this module's names may be gone already when Python ends.
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:

@@ -301,3 +301,22 @@ async def test_plain_runner_is_called_no_more_after_a_cancellation(
         await tasks()
 
     assert sending.sent == [0]
+
+
+@pytest.mark.anyio
+async def test_cancelled_group_does_not_name_what_a_plain_runner_has_sent(
+    sending: Sending,
+) -> None:
+    def send(task: BackgroundTask) -> None:
+        anyio.from_thread.run_sync(scope.cancel)
+        sending.send(task)
+
+    sending.runner.run = send
+    tasks = BackgroundTasks(as_group=True, runner=sending.runner)
+    tasks.add_task(count, 1)
+
+    with anyio.CancelScope() as scope:
+        await tasks()  # its exception would name the tasks that have not finished
+
+    assert sending.sent == [1]
+    assert not scope.cancelled_caught
