@@ -64,10 +64,6 @@ class BackgroundTasks:
 
     # Whether the tasks are accounted for: a run has begun, or an exception names them.
     _begun = False
-    # A subclass may set its tasks itself, as Starlette allows, without a super() call.
-    as_group = False
-    _on_error: Callable[[BackgroundTask, Exception], object] | None = None
-    _runner: Callable[[BackgroundTask], Awaitable[object]] | None = None
 
     def __init__(
         self,

@@ -413,18 +413,3 @@ def test_callbacks_are_keyword_only() -> None:
 def test_names_say_the_package_they_come_from() -> None:
     for name in subject.__all__:
         assert getattr(subject, name).__module__ == subject.__name__
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("run", ["__call__", "run_single", "run_as_group"])
-async def test_subclass_may_set_its_tasks_without_a_call_of_super(run: str) -> None:
-    class Mine(BackgroundTasks):
-        def __init__(self) -> None:
-            self.tasks = [BackgroundTask(ran.append, "ran")]
-
-    ran: list[str] = []
-
-    await getattr(Mine(), run)()
-
-    assert ran == ["ran"]
-    assert "as_group" not in repr(Mine())
