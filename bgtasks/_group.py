@@ -130,7 +130,9 @@ class GroupRun:
                 return failure
             case failures:
                 count = f"{len(failures)} of {self._started}"
-                return BaseExceptionGroup(f"{count} background tasks failed", failures)
+                message = f"{count} background tasks failed"
+                # A copy: its `args` show and pickle the list that it is given.
+                return BaseExceptionGroup(message, [*failures])
 
 
 run_codes.update({GroupRun.run.__code__, GroupRun.run_one.__code__})

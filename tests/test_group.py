@@ -1,6 +1,8 @@
 """A group: all tasks at once, none cancelled for another's failure."""
 
 import asyncio
+import copy
+import pickle
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -179,6 +181,16 @@ async def test_other_than_exceptions_do_not_hide_failures() -> None:
         await BackgroundTasks([stop, fail_first], as_group=True)()
 
     assert [type(exc) for exc in caught.value.exceptions] == [Failure, SystemExit]
+
+
+@pytest.mark.anyio
+async def test_failure_of_a_group_can_be_shown_copied_and_pickled() -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        await BackgroundTasks([fail, fail_async], as_group=True)()
+
+    assert repr(caught.value).count("Failure(") == 2
+    for same in (copy.copy(caught.value), pickle.loads(pickle.dumps(caught.value))):  # noqa: S301 (our own)
+        assert [type(exc) for exc in same.exceptions] == [Failure, Failure]
 
 
 @pytest.mark.anyio

@@ -192,6 +192,8 @@ def ask_checkers(
             **os.environ,
             "PYTHONPATH": python_path,
             "MYPYPATH": python_path,  # mypy and zuban do not read PYTHONPATH
+            # With a cache of other files, mypy has once missed a wrong argument.
+            "MYPY_CACHE_DIR": str(folder / ".mypy_cache"),
             "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",  # that there is a newer pyright
         }
         asked = {
