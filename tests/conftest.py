@@ -1,5 +1,7 @@
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,14 @@ BACKENDS = [
 ]
 if sys.platform != "win32":  # uvloop does not build there
     BACKENDS.insert(1, pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"))
+
+
+@pytest.fixture
+def sigint_is_heard() -> Iterator[None]:
+    # A shell's background job ignores it, and so would the processes that it starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(params=BACKENDS)

@@ -109,6 +109,7 @@ def test_nothing_is_left_after_the_demo(shown: str, temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.usefixtures("sigint_is_heard")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_nothing_is_left_after_an_interrupted_demo(
     how: signal.Signals, tmp_path: Path

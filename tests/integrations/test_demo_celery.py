@@ -76,6 +76,7 @@ def test_tasks_run_after_the_response_in_the_process_of_the_worker(
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.usefixtures("sigint_is_heard")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_nothing_is_left_after_an_interrupted_demo(
     how: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
