@@ -75,11 +75,11 @@ NOT_GIVEN = object()
 
 
 def let_func_be_missing(method: FunctionType) -> None:
-    """Let ``check_callable`` refuse a call without ``func``, or with it by name.
+    """Let a call without ``func`` reach ``check_callable``, which says what to write.
 
-    Python's own message, of ``add_task(func=f)`` too, is "missing 1 required positional
-    argument: 'func'". This default costs other calls nothing, and is hidden from what
-    reads the signature, such as a mock with ``autospec``.
+    Without this, Python says of ``add_task(func=f)``, too: "missing 1 required
+    positional argument: 'func'". The default takes no time in other calls. Signatures
+    do not show it, so mocks with ``autospec`` still require ``func``.
     """
     vars(method)["__signature__"] = signature(method)
     method.__defaults__ = (NOT_GIVEN,)

@@ -40,8 +40,9 @@ class GroupRun:
         self._unfinished: dict[int, BackgroundTask] = {}  # of those started, by place
         self._failures: list[BaseException] = []
         self._cancellations: dict[int, BaseException] = {}  # by place
-        # Of collections among the tasks: their exceptions end in the task group.
-        self._notes: dict[int, list[str]] = {}  # by place
+        # Notes of collections among the tasks, by place: the task group does not raise
+        # the cancellation that they are on.
+        self._notes: dict[int, list[str]] = {}
 
     async def run(self) -> None:
         end: BaseException | None = None

@@ -55,7 +55,7 @@ def add_note(exc: BaseException, text: str, run: int) -> None:
 
 
 def notes_of_runs(exc: BaseException) -> list[str]:
-    """Return what the runs have noted that it came through."""
+    """Return the notes of the runs that the exception has left."""
     with suppress(Exception):  # as above
         if was_raised_by_a_run(exc):
             return [note for note in exc.__notes__ if isinstance(note, Note)]

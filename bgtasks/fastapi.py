@@ -79,7 +79,7 @@ def with_parameters_of(
 
 
 class InjectedTasks(StarletteTasks, background.BackgroundTasks):  # type: ignore[misc]  # ty: ignore[lost-keyword-for-regular-parameter]  # of two definitions, ours is the first
-    """What ``BackgroundTasks`` is but for its injection; its name in version 0.1."""
+    """The base class of ``BackgroundTasks``: all of it, except for the injection."""
 
     _runs_once = False
 
@@ -120,10 +120,11 @@ if not TYPE_CHECKING:
 
 
 class UntracedTasks(background.BackgroundTasks):
-    """FastAPI's own tasks of a request, with ours among them, which get no span.
+    """FastAPI's own tasks of a request. Ours are among them, as one task.
 
-    FastAPI makes a span for each of its tasks, and OpenTelemetry's instrumentation of
-    it does, too: the spans of our tasks would all be in another one.
+    FastAPI, and OpenTelemetry's instrumentation of it, make a span for each of these
+    tasks. Here ours get none, so that the spans that a runner makes of them are
+    children of the request's.
     """
 
     @override

@@ -45,6 +45,15 @@ class Gate:
         assert self.ended.is_set()
 
 
+async def keep_notes(tasks: BackgroundTasks, notes: list[str]) -> None:
+    """Run the tasks until they are cancelled, and keep what the cancellation says."""
+    try:
+        await tasks()
+    except anyio.get_cancelled_exc_class() as exc:
+        notes.extend(exc.__notes__)
+        raise
+
+
 async def asynchronous(record: Record) -> None:
     record.append("async")
 
@@ -88,11 +97,7 @@ async def test_plain_task_finishes_and_the_next_does_not_start(
     tasks.add_task(asynchronous, record)
 
     async def run() -> None:
-        try:
-            await tasks()
-        except anyio.get_cancelled_exc_class() as exc:
-            notes.extend(exc.__notes__)
-            raise
+        await keep_notes(tasks, notes)
 
     async with anyio.create_task_group() as group:
         group.start_soon(run)
@@ -133,11 +138,7 @@ async def test_task_that_waits_for_a_thread_is_named_as_not_run(
         scope.cancel()
         tasks = BackgroundTasks([partial(record.append, "plain")])
         tasks.add_task(asynchronous, record)
-        try:
-            await tasks()
-        except anyio.get_cancelled_exc_class() as exc:
-            notes.extend(exc.__notes__)
-            raise
+        await keep_notes(tasks, notes)
 
     assert record == []
     assert notes == [f"Not run: list.append, {HERE}.asynchronous."]
@@ -195,11 +196,7 @@ async def test_nothing_starts_after_a_failure_that_comes_with_a_cancellation(
     )
     tasks.add_task(asynchronous, record)
     with anyio.CancelScope() as scope:
-        try:
-            await tasks()
-        except anyio.get_cancelled_exc_class() as exc:
-            notes.extend(exc.__notes__)
-            raise
+        await keep_notes(tasks, notes)
 
     assert [type(exc) for exc in reported] == [ValueError]
     assert record == []
@@ -468,11 +465,7 @@ async def test_nothing_starts_after_a_task_that_a_runner_has_shielded(
     with anyio.CancelScope() as scope:
         if cancelled == "before":
             scope.cancel()
-        try:
-            await tasks()
-        except anyio.get_cancelled_exc_class() as exc:
-            notes.extend(exc.__notes__)
-            raise
+        await keep_notes(tasks, notes)
 
     assert scope.cancelled_caught
     if cancelled == "before":
@@ -511,11 +504,7 @@ async def test_cancelled_group_does_not_name_a_task_that_has_finished(
     tasks.add_task(wait)
     tasks.add_task(plain if is_plain else shielded)
     with anyio.CancelScope() as scope:
-        try:
-            await tasks()
-        except anyio.get_cancelled_exc_class() as exc:
-            notes.extend(exc.__notes__)
-            raise
+        await keep_notes(tasks, notes)
 
     assert record == ["finished"]
     assert notes == [f"Not finished: {HERE}.{wait.__qualname__}."]
@@ -537,11 +526,7 @@ async def test_no_task_of_a_group_starts_after_its_cancellation(
 
     tasks = BackgroundTasks([cancel, cancel], as_group=True, runner=shield)
     with anyio.CancelScope() as scope:
-        try:
-            await tasks()
-        except anyio.get_cancelled_exc_class() as exc:
-            notes.extend(exc.__notes__)
-            raise
+        await keep_notes(tasks, notes)
 
     assert record == ["started"]
     assert notes == [f"Not finished: {HERE}.{cancel.__qualname__}."]
@@ -574,11 +559,7 @@ async def test_no_second_round_of_a_group_starts_after_its_cancellation(
 
     tasks = BackgroundTasks([shield], as_group=True)
     with anyio.CancelScope() as scope:
-        try:
-            await tasks()
-        except anyio.get_cancelled_exc_class() as exc:
-            notes.extend(exc.__notes__)
-            raise
+        await keep_notes(tasks, notes)
 
     assert record == []
     assert notes == [f"Not finished: {HERE}.asynchronous."]
