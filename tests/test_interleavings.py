@@ -339,10 +339,10 @@ MISTAKES: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
     "thread and event loop take tasks without a lock": (
         "two plain functions, cancelled",
         [
-            ("_task.py", "            self._lock.acquire()\n", ""),
+            ("_task.py", "            lock.acquire()\n", ""),
             (
                 "_task.py",
-                "                self._lock.release()\n",
+                "                lock.release()\n",
                 "                pass\n",
             ),
         ],

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import pytest
+from anyio.lowlevel import checkpoint
 
 from .subject import BackgroundTask, BackgroundTasks, current_thread_limiter
 
@@ -201,6 +202,71 @@ async def test_limiter_limits_the_threads() -> None:
         limiter.total_tokens = 40
 
     assert most == 2
+
+
+@pytest.mark.anyio
+async def test_limiter_lets_those_who_wait_run_first() -> None:
+    limiter = current_thread_limiter()
+    limiter.total_tokens = 1
+    busy, go_on = threading.Event(), threading.Event()
+    ran: list[str] = []
+
+    def first() -> None:
+        busy.set()
+        go_on.wait(5)
+        ran.append("first")
+
+    async def run_after(name: str) -> None:
+        await BackgroundTask(ran.append, name)()
+
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(BackgroundTask(first))
+            assert await anyio.to_thread.run_sync(busy.wait, 5)
+            for name in ("second", "third"):
+                group.start_soon(run_after, name)
+                await anyio.wait_all_tasks_blocked()
+            go_on.set()
+            while not ran:
+                await checkpoint()
+            await run_after("last")
+    finally:
+        limiter.total_tokens = 40
+
+    assert ran == ["first", "second", "third", "last"]
+    assert limiter.borrowed_tokens == 0
+
+
+@pytest.mark.anyio
+async def test_limiter_may_be_held_by_who_runs_the_tasks() -> None:
+    limiter = current_thread_limiter()
+    borrowed: list[float] = []
+
+    async with limiter:
+        await BackgroundTask(lambda: borrowed.append(limiter.borrowed_tokens))()
+
+    assert borrowed == [2]
+    assert limiter.borrowed_tokens == 0
+
+
+@pytest.mark.anyio
+async def test_cancelled_while_it_waits_for_a_token() -> None:
+    limiter = current_thread_limiter()
+    limiter.total_tokens = 1
+    ran: list[str] = []
+    tasks = BackgroundTasks([partial(ran.append, "later")])
+
+    try:
+        async with limiter:
+            with anyio.move_on_after(0.01) as scope:
+                await tasks()
+        assert scope.cancelled_caught
+        assert limiter.borrowed_tokens == 0
+        await tasks()  # nobody waits before it any more
+    finally:
+        limiter.total_tokens = 40
+
+    assert ran == ["later"]
 
 
 def test_limiter_needs_an_event_loop() -> None:
