@@ -57,12 +57,7 @@ class GroupRun:
         end = self._combined_failures() or end
         if end is None:
             return
-        not_finished = [*self._unfinished.values(), *self._tasks[self._started :]]
-        if not_finished:
-            add_note(end, f"Not finished: {name_all(not_finished)}.", self._run)
-            for place in self._unfinished:
-                for note in self._notes.get(place, ()):
-                    add_note(end, note, self._run)
+        self.note_unfinished(end)
         try:
             raise end
         finally:
@@ -70,6 +65,14 @@ class GroupRun:
             del end
             self._failures.clear()
             self._cancellations.clear()
+
+    def note_unfinished(self, exc: BaseException) -> None:
+        not_finished = [*self._unfinished.values(), *self._tasks[self._started :]]
+        if not_finished:
+            add_note(exc, f"Not finished: {name_all(not_finished)}.", self._run)
+            for place in self._unfinished:
+                for note in self._notes.get(place, ()):
+                    add_note(exc, note, self._run)
 
     async def _run_round(self) -> bool:
         """Run the tasks not started yet; return whether another round may follow."""

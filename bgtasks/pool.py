@@ -11,9 +11,11 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import Context, copy_context
+from inspect import getcoroutinelocals, iscoroutine
 from math import inf
-from types import TracebackType
-from typing import Annotated, Self
+from traceback import walk_tb
+from types import CodeType, CoroutineType, TracebackType
+from typing import Annotated, Any, Self
 
 from anyio import (
     Event,
@@ -31,8 +33,9 @@ from ._calls import (
     check_callable,
     check_parameters,
 )
-from ._notes import replace_note
-from ._task import BackgroundTask, name_all, start_by
+from ._group import GroupRun
+from ._notes import add_note, notes_of_runs, replace_note
+from ._task import BackgroundTask, ThreadHop, name_all, note_place, start_by
 from ._tasks import BackgroundTasks, note_not_run
 
 __all__ = ["TaskPool"]
@@ -41,6 +44,11 @@ logger: logging.Logger = logging.getLogger("bgtasks")
 
 # How many seconds `on_error` gets when tasks are cut off, as the process is to end.
 LAST_WORDS = 0.4
+
+# The code that makes plain calls, which stands in the traceback of their failures.
+IN_THREAD: CodeType = vars(ThreadHop)["_make_calls"].__code__
+
+CANCELLED_WITH_POOL = "was cancelled together with its pool"
 
 
 class TaskPool:
@@ -213,7 +221,7 @@ class TaskPool:
         try:
             async with group:
                 self._open = pool
-                why = "was cancelled together with its pool"
+                why = CANCELLED_WITH_POOL
                 try:
                     try:
                         yield
@@ -262,7 +270,8 @@ class OpenPool:
         runner: Callable[[BackgroundTask], Awaitable[object]] | None,
     ) -> None:
         self.waiting: deque[HandedOver] = deque()
-        self.running: set[HandedOver] = set()
+        # With what is awaited of each, once it has begun.
+        self.running: dict[HandedOver, Awaitable[object] | None] = {}
         self.is_left: bool = False  # takes no more tasks
         self.interrupt: KeyboardInterrupt | None = None
         self._group = group
@@ -282,12 +291,12 @@ class OpenPool:
         try:
             while self.waiting and len(self.running) < self._limit:
                 handed = self.waiting.popleft()
-                self.running.add(handed)
+                self.running[handed] = None
                 try:
                     # It gets a copy of the context in which it is started.
                     handed.context.run(self._start, handed)
                 except Exception as exc:  # there is no event loop any more
-                    self.running.discard(handed)
+                    self.running.pop(handed, None)
                     handed.failure = exc
                     self._log(handed)
         finally:
@@ -302,7 +311,6 @@ class OpenPool:
 
     async def cut_off(self, why: str) -> None:
         """Cancel the tasks that have not ended, and report them in a short time."""
-        waiting = {*self.waiting}
         tasks = [*self.waiting, *self.running]
         self.waiting.clear()
         if not tasks:
@@ -313,9 +321,8 @@ class OpenPool:
             self._group.cancel_scope.cancel()
             for handed in tasks:
                 if handed.failure is None:
-                    handed.failure = interrupted(
-                        handed.task, why, has_begun=handed not in waiting
-                    )
+                    call = self.running.get(handed)
+                    handed.failure = interrupted(handed.task, call, why)
                     if self._on_error is not None:
                         handed.context.run(
                             self._group.start_soon, self._report_in_time, handed
@@ -331,7 +338,10 @@ class OpenPool:
         # Nothing may be raised: the group would cancel all other tasks.
         try:
             if handed.failure is None:  # else it was cut off before it began
-                await self._call(handed.task)
+                task, runner = handed.task, self._runner
+                call = task() if runner is None else start_by(runner, task)
+                self.running[handed] = call
+                await call
         except KeyboardInterrupt as exc:
             self._end_by(exc, handed)
         except GeneratorExit as exc:
@@ -345,18 +355,14 @@ class OpenPool:
                     await self._report_in_time(handed)
                 else:
                     await self._report(handed)
+            else:
+                self._log_after_cut_off(handed, exc)
         if handed.is_reported:
             handed.failure = None  # its traceback refers to this frame: no cycle
-        self.running.discard(handed)
+        self.running.pop(handed, None)
         self.start_waiting()
         if self.is_left and not self.running and not self.waiting:
             self._idle.set()
-
-    async def _call(self, task: BackgroundTask) -> None:
-        if self._runner is None:
-            await task()
-            return
-        await start_by(self._runner, task)
 
     async def _report_in_time(self, handed: HandedOver) -> None:
         with move_on_after(LAST_WORDS, shield=True):
@@ -390,6 +396,23 @@ class OpenPool:
                 logger.error("on_error failed for task %s", name, exc_info=also)
         self._reported(handed)
 
+    def _log_after_cut_off(self, handed: HandedOver, exc: BaseException) -> None:
+        """Log how a task has failed that is reported already, as it did not end.
+
+        Not to `on_error`, which gets each task once. What an async function raises
+        because of its cancellation is no news.
+        """
+        _, failure = BaseExceptionGroup("", [exc]).split(is_of_cancellation)
+        if failure is not None:
+            name = handed.task.name
+            replace_note(exc, "In background task ", f"{name}, after cancellation.")
+            with suppress(Exception):  # as above
+                logger.error(
+                    "background task %s failed after its cancellation",
+                    name,
+                    exc_info=exc,
+                )
+
     def _reported(self, handed: HandedOver) -> None:
         handed.is_reported = True
         self._unreported.discard(handed)
@@ -406,23 +429,83 @@ class OpenPool:
 
 def failure_of(exc: BaseException) -> Exception:
     """Return what to report of a task that has ended with ``exc``."""
-    is_cancelled = isinstance(exc, get_cancelled_exc_class())
-    if is_cancelled or current_effective_deadline() == -inf:
-        failure = InterruptedError("the background task was cancelled")
-        failure.__cause__ = exc
-        return failure
-    return as_failure(exc)
+    # Tasks may end before or after their pool knows that it is cancelled.
+    with_pool = current_effective_deadline() == -inf
+    if not with_pool and not isinstance(exc, get_cancelled_exc_class()):
+        return as_failure(exc)
+    why = CANCELLED_WITH_POOL if with_pool else "was cancelled"
+    failure = InterruptedError(f"the background task {why}")
+    failure.__cause__ = exc
+    for note in notes_of_runs(exc):
+        failure.add_note(note)
+    return failure
 
 
-def interrupted(task: BackgroundTask, why: str, *, has_begun: bool) -> Exception:
+def is_of_cancellation(exc: BaseException) -> bool:
+    """Whether it is a cancellation, or was raised while one was handled."""
+    if any(frame.f_code is IN_THREAD for frame, _ in walk_tb(exc.__traceback__)):
+        return False  # cancellations do not reach threads
+    cancelled, seen = get_cancelled_exc_class(), set[int]()
+    context: BaseException | None = exc
+    while context is not None and id(context) not in seen:
+        if isinstance(context, cancelled):
+            return True
+        seen.add(id(context))
+        context = context.__context__
+    return False
+
+
+def interrupted(
+    task: BackgroundTask, call: Awaitable[object] | None, why: str
+) -> Exception:
     """Return what to report of a task that does not end; a collection's are named."""
     failure = InterruptedError(f"the background task {why}")
-    if isinstance(task.func, BackgroundTasks):
-        if has_begun:
-            replace_note(failure, "Not finished: ", f"{name_all(task.func.tasks)}.")
-        else:
-            note_not_run(failure, task.func, f"because it {why}")
+    tasks = task.func
+    notes = notes_of_call(call)
+    for note in notes:
+        failure.add_note(note)
+    if isinstance(tasks, BackgroundTasks) and not notes:
+        if call is None:
+            note_not_run(failure, tasks, f"because it {why}")
+        else:  # a runner runs it in another task, perhaps
+            replace_note(failure, "Not all finished: ", f"{name_all(tasks.tasks)}.")
     return failure
+
+
+def notes_of_call(call: object) -> list[str]:
+    """Return the notes of the runs in a call, as if they were cancelled where they are.
+
+    The report cannot wait until they are: a thread may never return. So their places
+    are read from their local variables: each run would take longer if it kept them
+    where all can see them.
+    """
+    notes: list[str] = []
+    calls: list[CoroutineType[Any, Any, Any]] = []
+    while iscoroutine(call):
+        calls.append(call)
+        call = call.cr_await
+    here: dict[str, Any] = {}
+    with suppress(Exception):  # a report without names is better than none
+        for each in reversed(calls):
+            inner, here = here, getcoroutinelocals(each)
+            told = InterruptedError()
+            if each.cr_code is BackgroundTasks.run_single.__code__:
+                note_place_of_run(told, here, inner.get("self"))
+            elif each.cr_code is GroupRun.run.__code__:
+                here["self"].note_unfinished(told)
+            notes += getattr(told, "__notes__", ())
+    return notes
+
+
+def note_place_of_run(told: Exception, here: dict[str, Any], inner: object) -> None:
+    tasks, started, run = here["tasks"], here["started"], here["run"]
+    task: Any = here.get("task")
+    if isinstance(inner, ThreadHop):  # the thread goes on by itself
+        started, task = inner.started, inner.task
+    if started > here.get("before", 0):
+        note_place(told, task, started, len(tasks), run)
+    if not_run := tasks[started:]:
+        add_note(told, f"Not run: {name_all(not_run)}.", run)
 
 
 def as_failure(exc: BaseException) -> Exception:

@@ -677,7 +677,7 @@ async def test_tasks_of_a_collection_are_named_if_it_does_not_end(
     notes = [exc.__notes__ for _, exc in reports]
     names = f"{HERE}.forever, {HERE}.nothing."
     assert sorted(notes) == [
-        [f"Not finished: {names}"],
+        [f"At background task 1 of 2, {HERE}.forever.", f"Not run: {HERE}.nothing."],
         [f"Not run, because it did not end within 0 seconds: {names}"],
     ]
     with pytest.raises(RuntimeError) as refused:
@@ -685,6 +685,173 @@ async def test_tasks_of_a_collection_are_named_if_it_does_not_end(
     assert refused.value.__notes__ == [
         f"Not run, because the pool refused them: {names}"
     ]
+
+
+async def ends() -> None: ...
+
+
+def stopped_at_the_second(kind: str, gate: Gate) -> tuple[BackgroundTasks, list[str]]:
+    """Return a collection that stops at its second task, and the notes about that."""
+    plain, waits = BackgroundTask(gate.plain), BackgroundTask(gate.wait)
+    last = f"Not run: {HERE}.nothing."
+    at_plain = [f"At background task 2 of 3, {plain.name}.", last]
+    at_async = [f"At background task 2 of 3, {waits.name}.", last]
+
+    async def runner(task: BackgroundTask) -> None:
+        await task()
+
+    inner = BackgroundTasks([nothing, plain, nothing])
+    at_inner = ["At background task 2 of 3, bgtasks.BackgroundTasks.", last]
+    group = BackgroundTasks([ends, plain], as_group=True)
+    return {
+        "async functions": (BackgroundTasks([ends, waits, nothing]), at_async),
+        "plain functions": (BackgroundTasks([nothing, plain, nothing]), at_plain),
+        "plain after async": (BackgroundTasks([ends, plain, nothing]), at_plain),
+        "async after plain": (BackgroundTasks([nothing, waits, nothing]), at_async),
+        "runner": (BackgroundTasks([ends, plain, nothing], runner=runner), at_plain),
+        "group": (group, [f"Not finished: {plain.name}."]),
+        "nested": (BackgroundTasks([ends, inner, nothing]), [*at_plain, *at_inner]),
+    }[kind]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("how", ["drain ends", "cancelled"])
+@pytest.mark.parametrize("given", ["itself", "in a lambda", "in a runner"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "async functions",
+        "plain functions",
+        "plain after async",
+        "async after plain",
+        "runner",
+        "group",
+        "nested",
+    ],
+)
+async def test_tasks_that_have_ended_are_not_named_if_their_collection_does_not_end(
+    kind: str, given: str, how: str, gate: Gate, reports: Reports
+) -> None:
+    def report(task: BackgroundTask, exc: Exception) -> None:
+        reports.append((task.name, exc))
+        gate.opened.set()
+
+    async def runner(task: BackgroundTask) -> None:
+        with anyio.fail_after(60):
+            await task()
+
+    tasks, notes = stopped_at_the_second(kind, gate)
+    in_a_runner = given == "in a runner"
+    pool = TaskPool(drain=0, on_error=report, runner=runner if in_a_runner else None)
+    with soon():
+        async with anyio.create_task_group() as group, pool:
+            await pool((lambda: tasks()) if given == "in a lambda" else tasks)
+            await gate.has(1)
+            if how == "cancelled":
+                group.cancel_scope.cancel()
+
+    ((_, exc),) = reports
+    assert isinstance(exc, InterruptedError)
+    assert exc.__notes__ == notes
+
+
+@pytest.mark.anyio
+async def test_plain_functions_without_a_thread_are_named_as_not_run(
+    gate: Gate, reports: Reports, report: Callable[[BackgroundTask, Exception], object]
+) -> None:
+    limiter = current_thread_limiter()
+    threads, limiter.total_tokens = limiter.total_tokens, 1
+    try:
+        with soon():
+            async with anyio.create_task_group() as group:
+                group.start_soon(BackgroundTask(gate.plain))  # not of the pool
+                await gate.has(1)
+                async with TaskPool(drain=0, on_error=report) as pool:
+                    await pool(BackgroundTasks([ends, nothing, nothing]))
+                    await anyio.wait_all_tasks_blocked()
+                gate.opened.set()
+    finally:
+        limiter.total_tokens = threads
+
+    ((_, exc),) = reports
+    assert exc.__notes__ == [f"Not run: {HERE}.nothing (2 times)."]
+
+
+@pytest.mark.anyio
+async def test_tasks_are_named_together_if_their_runner_hides_how_far_they_are(
+    reports: Reports, report: Callable[[BackgroundTask, Exception], object]
+) -> None:
+    async def in_another_task(task: BackgroundTask) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(task)
+
+    with soon():
+        pool = TaskPool(drain=0, on_error=report, runner=in_another_task)
+        async with pool:
+            await pool(BackgroundTasks([ends, forever]))
+            await anyio.wait_all_tasks_blocked()
+
+    ((_, exc),) = reports
+    assert exc.__notes__ == [f"Not all finished: {HERE}.ends, {HERE}.forever."]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", ["alone", "in a collection", "in a group"])
+async def test_failure_of_a_plain_function_after_it_was_cut_off_goes_to_the_logger(
+    kind: str, gate: Gate, reports: Reports, caplog: pytest.LogCaptureFixture
+) -> None:
+    failure = LookupError()
+    failure.__context__ = asyncio.CancelledError()  # of an asyncio.run() in the thread
+
+    def fails_late() -> None:
+        gate.plain()
+        raise failure
+
+    def report(task: BackgroundTask, exc: Exception) -> None:
+        reports.append((task.name, exc))
+        gate.opened.set()
+
+    task = BackgroundTask(fails_late)
+    if kind != "alone":
+        task = BackgroundTask(BackgroundTasks([task], as_group=kind == "in a group"))
+    with soon():
+        async with TaskPool(drain=0, on_error=report) as pool:
+            await pool(task)
+            await gate.has(1)
+
+    assert [type(exc) for _, exc in reports] == [InterruptedError]
+    assert logged(caplog) == [
+        f"background task {task.name} failed after its cancellation"
+    ]
+    (told,) = failures(caplog)
+    in_group: Any = told
+    assert (in_group.exceptions[0] if kind == "in a group" else told) is failure
+    assert told.__notes__[-1] == f"In background task {task.name}, after cancellation."
+
+
+@pytest.mark.anyio
+async def test_failure_of_a_shielded_function_goes_to_the_logger_like_that(
+    reports: Reports, caplog: pytest.LogCaptureFixture
+) -> None:
+    reported = anyio.Event()
+
+    def report(task: BackgroundTask, exc: Exception) -> None:
+        reports.append((task.name, exc))
+        reported.set()
+
+    async def fails_late() -> None:
+        with anyio.CancelScope(shield=True):
+            await reported.wait()
+        raise LookupError
+
+    with soon():
+        async with TaskPool(drain=0, on_error=report) as pool:
+            await pool(fails_late)
+            await anyio.wait_all_tasks_blocked()
+
+    assert len(reports) == 1
+    (told,) = failures(caplog)
+    assert type(told) is LookupError
 
 
 # Refusals
@@ -1056,11 +1223,13 @@ async def test_cancelled_pool_reports_each_task_once(
     when: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     reported: list[str] = []
+    words: set[str] = set()
     ready = anyio.Event()
 
     async def report(task: BackgroundTask, exc: Exception) -> None:
         await anyio.sleep(0.001)
         assert isinstance(exc, InterruptedError)
+        words.add(str(exc))
         reported.append(task.name.rpartition(".")[2])
 
     async def serve() -> None:
@@ -1081,6 +1250,7 @@ async def test_cancelled_pool_reports_each_task_once(
             group.cancel_scope.cancel()
 
     assert sorted(reported) == ["forever", "forever", "forever", "nothing"]
+    assert words == {"the background task was cancelled together with its pool"}
     assert logged(caplog) == []
 
 
