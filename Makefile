@@ -9,10 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 # These cannot be installed beside the rest: their groups in pyproject.toml include "apart".
 APART := $(shell sed -n 's/^\([a-z-]*\) = .*"apart".*/\1/p' pyproject.toml)
 APART_FRAMEWORKS := $(filter-out arq celery-types,$(APART))
-ENGINES := $(addprefix tests/integrations/test_,celery.py celery_types.py demo_celery.py engines.py taskiq.py)
-PAGES := $(addprefix tests/test_,benchmarks.py contributing.py copy.py demo.py pages.py readme.py samples.py)
-# What other targets than `test` run, for want of more than .venv or of time.
-ELSEWHERE := tests/editors tests/integrations tests/site tests/wheel $(PAGES)
+ENGINES := tests/integrations/engines
 
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile)
@@ -66,10 +63,10 @@ typetests: $(READY) ## Ask every type checker what it accepts and rejects
 
 test: $(READY) ## Run the run-time tests and the typetests, and see that they take every branch
 	$(PYTEST) --numprocesses=2 --dist=loadfile --no-loadscope-reorder --cov=bgtasks \
-		typetests tests $(ELSEWHERE:%=--ignore=%)
+		typetests tests/test_*.py
 
 test-pages: $(READY) ## Test demo, benchmarks, copies, and what README, CONTRIBUTING and the pages say
-	$(PYTEST) $(PAGES)
+	$(PYTEST) tests/pages
 
 strict: $(READY) ## Run the core's tests on a copy of it, in the debug modes of Python and asyncio
 	sh tools/vendor.sh build/host/copied
@@ -77,7 +74,7 @@ strict: $(READY) ## Run the core's tests on a copy of it, in the debug modes of 
 		$(BIN)/python -X dev -W error -m pytest --hypothesis-profile=strict tests
 
 test-frameworks: $(READY) $(APART_FRAMEWORKS:%=test-%) ## Run the integrations' tests, each in its environment
-	$(PYTEST) tests/integrations $(ENGINES:%=--ignore=%)
+	$(PYTEST) tests/integrations --ignore=$(ENGINES)
 
 test-engines: $(READY) test-arq test-celery-types ## Run the engines' tests: workers killed, brokers stopped
 	$(PYTEST) $(ENGINES)
@@ -85,7 +82,7 @@ test-engines: $(READY) test-arq test-celery-types ## Run the engines' tests: wor
 $(APART:%=test-%): NAME = $(subst -,_,$*)
 $(APART:%=test-%): test-%: .envs/%/ready
 	$(BIN)/python -m tools.types .envs/$*
-	.envs/$*/bin/python -m pytest tests/integrations/test_$(NAME).py typetests/test_examples.py -k $(NAME)
+	.envs/$*/bin/python -m pytest $$(find tests -name test_$(NAME).py) typetests/test_examples.py -k $(NAME)
 
 # Ravyn is the newer Esmerald: its example and tests are Esmerald's too, but for the name.
 TWINS := examples/esmerald_tasks.py tests/integrations/test_esmerald.py

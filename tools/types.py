@@ -14,16 +14,18 @@ from tests.project import APART, ROOT
 # The examples of typetests are wrong on purpose, and have a runner of their own.
 CHECKED = ("benchmarks", "bgtasks", "examples", "tests", "tools", "typetests")
 WRONG = {ROOT / "typetests" / name for name in ("examples", "gaps", "integrations")}
-OF_ONE = ("bgtasks/{}.py", "examples/{}_tasks.py", "tests/integrations/test_{}.py")
+OF_ONE = (
+    *("bgtasks/{}.py", "examples/{}_tasks.py"),
+    *("tests/integrations/test_{}.py", "tests/integrations/engines/test_{}.py"),
+)
 
 
 def files_of(name: str) -> list[Path]:
     """Return what only the environment of that framework or engine can check."""
-    if name == "arq":
-        return [ROOT / OF_ONE[2].format(name)]
     if name == "celery-types":
         return [ROOT / "bgtasks" / "celery.py"]
-    return [ROOT / each.format(name) for each in OF_ONE]
+    found = [ROOT / each.format(name) for each in OF_ONE]
+    return [file for file in found if file.exists()]
 
 
 def files() -> list[Path]:

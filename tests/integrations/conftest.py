@@ -11,7 +11,7 @@ from tests.project import APART
 from .processes import RedisServer, Reports, listening
 
 # `make check` runs these in environments of their own.
-collect_ignore = [f"test_{name}.py" for name in APART if find_spec(name) is None]
+collect_ignore_glob = [f"*test_{name}.py" for name in APART if find_spec(name) is None]
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from tests.project import ROOT
 
-from .jobs import REPORT_TO
+from .engines.jobs import REPORT_TO
 
 PATIENCE = 45  # seconds until a test gives up on a process
 

@@ -53,7 +53,7 @@ from bgtasks.opentelemetry import tracing_runner
 from bgtasks.pool import TaskPool
 
 from . import traced_celery
-from .celery_app import BROKER
+from .engines.celery_app import BROKER
 from .processes import Reports, running
 from .serving import connect_websocket, get
 

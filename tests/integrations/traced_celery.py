@@ -10,8 +10,8 @@ from opentelemetry import trace
 from opentelemetry.instrumentation.celery import CeleryInstrumentor
 from opentelemetry.sdk.trace import Span, TracerProvider
 
-from . import celery_app
-from .jobs import report
+from .engines import celery_app
+from .engines.jobs import report
 
 
 def report_trace() -> None:

@@ -27,11 +27,11 @@ from typing_extensions import override
 
 from bgtasks import BackgroundTask, BackgroundTasks
 from bgtasks.taskiq import taskiq_runner
+from tests.integrations.page import imported
+from tests.integrations.processes import Call, RedisServer, Reports, kill_group, running
 
 from . import arrivals
 from . import taskiq_app as jobs
-from .page import imported
-from .processes import Call, RedisServer, Reports, kill_group, running
 from .taskiq_app import BROKER, make_broker
 
 pytestmark = pytest.mark.anyio
@@ -78,7 +78,7 @@ Worker = Callable[[str], AbstractContextManager[Popen[bytes]]]
 def worker(folder: Path) -> Worker:
     def run(address: str) -> AbstractContextManager[Popen[bytes]]:
         return running(
-            *("taskiq", "worker", "tests.integrations.taskiq_app:broker"),
+            *("taskiq", "worker", "tests.integrations.engines.taskiq_app:broker"),
             *("--workers", "1"),
             log=folder / "worker.log",
             environment={BROKER: address},
@@ -288,8 +288,8 @@ async def test_without_on_error_the_caller_hears_that_the_broker_is_down() -> No
 
     assert isinstance(caught.value.__cause__, RedisConnectionError)
     assert caught.value.__notes__ == [
-        "At background task 1 of 2, tests.integrations.taskiq_app.archive.",
-        "Not run: tests.integrations.taskiq_app.count.",
+        "At background task 1 of 2, tests.integrations.engines.taskiq_app.archive.",
+        "Not run: tests.integrations.engines.taskiq_app.count.",
     ]
 
 
@@ -385,10 +385,10 @@ nameless: Callable[[str], None] = lambda to: unknown(to)  # noqa: E731 (the case
 @pytest.mark.parametrize(
     ("func", "name"),
     [
-        (unknown, "tests.integrations.test_taskiq.unknown"),
-        (nameless, "tests.integrations.test_taskiq.<lambda>"),
+        (unknown, "tests.integrations.engines.test_taskiq.unknown"),
+        (nameless, "tests.integrations.engines.test_taskiq.<lambda>"),
         (make_closure(), "make_closure.<locals>.send_through_server"),
-        (Mailer().send, "tests.integrations.test_taskiq.Mailer.send"),
+        (Mailer().send, "tests.integrations.engines.test_taskiq.Mailer.send"),
     ],
     ids=["function", "lambda", "closure", "method"],
 )

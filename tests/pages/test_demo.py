@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .project import ROOT
+from tests.project import ROOT
 
 DEMO = [sys.executable, "-u", "-m", "examples.demo"]
 SIGN_UP = ROOT / "examples" / "signup.py"

@@ -38,12 +38,12 @@ from typing_extensions import override
 
 from bgtasks import BackgroundTask, BackgroundTasks
 from bgtasks.celery import SendOptions, celery_runner
+from tests.integrations.page import imported
+from tests.integrations.processes import RedisServer, Reports, kill_group, running
 from tests.project import ROOT
 
 from . import arrivals, jobs
 from .celery_app import BROKER, make_app, options_of, register
-from .page import imported
-from .processes import RedisServer, Reports, kill_group, running
 
 pytestmark = pytest.mark.anyio
 
@@ -105,7 +105,7 @@ def worker(folder: Path) -> Worker:
 
     def run(broker: Broker) -> AbstractContextManager[Popen[bytes]]:
         return running(
-            *("celery", "-A", "tests.integrations.celery_app", "worker"),
+            *("celery", "-A", "tests.integrations.engines.celery_app", "worker"),
             *("--concurrency=1", "--without-gossip", "--without-mingle"),
             log=folder / "worker.log",
             environment={BROKER: broker.address, "TMPDIR": str(folder)},
@@ -408,8 +408,8 @@ async def test_without_on_error_the_caller_hears_that_the_broker_is_down() -> No
         await tasks()
 
     assert caught.value.__notes__ == [
-        "At background task 1 of 2, tests.integrations.jobs.resize.",
-        "Not run: tests.integrations.jobs.count.",
+        "At background task 1 of 2, tests.integrations.engines.jobs.resize.",
+        "Not run: tests.integrations.engines.jobs.count.",
     ]
 
 
@@ -428,8 +428,8 @@ async def test_on_error_hears_of_each_task_that_was_not_sent(*, as_group: bool) 
     await tasks()
 
     assert sorted(heard) == [
-        ("tests.integrations.jobs.count", OperationalError),
-        ("tests.integrations.jobs.resize", OperationalError),
+        ("tests.integrations.engines.jobs.count", OperationalError),
+        ("tests.integrations.engines.jobs.resize", OperationalError),
     ]
 
 
@@ -532,10 +532,10 @@ nameless: Callable[[str], None] = lambda to: unknown(to)  # noqa: E731 (the case
 
 
 UNKNOWN: list[tuple[Callable[..., object], str]] = [
-    (unknown, "tests.integrations.test_celery.unknown"),
-    (nameless, "tests.integrations.test_celery.<lambda>"),
+    (unknown, "tests.integrations.engines.test_celery.unknown"),
+    (nameless, "tests.integrations.engines.test_celery.<lambda>"),
     (make_closure(), "make_closure.<locals>.send_through_server"),
-    (Mailer().send, "tests.integrations.test_celery.Mailer.send"),
+    (Mailer().send, "tests.integrations.engines.test_celery.Mailer.send"),
     (print, "builtins.print"),
 ]
 
@@ -570,7 +570,7 @@ async def test_async_function_is_refused_since_no_worker_would_await_it(
     with pytest.raises(TypeError) as caught:
         await send(app, func, "ada")
 
-    name = "its.name" if decorated else "tests.integrations.jobs.send_async"
+    name = "its.name" if decorated else "tests.integrations.engines.jobs.send_async"
     assert str(caught.value).startswith(f"{name} is an async function")
     assert "register a plain function" in str(caught.value)
     assert messages(files) == []
@@ -776,7 +776,7 @@ import anyio
 import celery
 from bgtasks import BackgroundTask
 from bgtasks.celery import celery_runner
-from tests.integrations.celery_app import options_of
+from tests.integrations.engines.celery_app import options_of
 
 @celery.shared_task
 def stamp(letter: int) -> None: ...
@@ -853,7 +853,7 @@ async def test_task_that_is_registered_or_replaced_later_is_found(
     app.task(other_charge, name="charge", shared=False)
     await runner(BackgroundTask(other_charge, 1))
 
-    assert sent(files) == ["charge", "charge", "tests.integrations.jobs.count"]
+    assert sent(files) == ["charge", "charge", "tests.integrations.engines.jobs.count"]
 
 
 async def test_task_whose_name_was_changed_is_refused(
@@ -1063,7 +1063,7 @@ async def test_error_of_the_serializer_is_noted_with_the_task_but_no_value(
 
     assert caught.value.__notes__ == [
         "The argument letter cannot be sent as json.",
-        "At background task 1 of 1, tests.integrations.jobs.archive.",
+        "At background task 1 of 1, tests.integrations.engines.jobs.archive.",
     ]
     assert "ada@example.org" not in str(caught.value)
     assert messages(files) == []

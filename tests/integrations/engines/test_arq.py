@@ -10,11 +10,10 @@ from arq.connections import RedisSettings
 from arq.worker import Worker
 
 from bgtasks import BackgroundTasks
+from tests.integrations.page import imported
+from tests.integrations.processes import RedisServer, running, wait_for
 from tests.project import ROOT
 from tests.reader import programs_of
-
-from .page import imported
-from .processes import RedisServer, running, wait_for
 
 pytestmark = pytest.mark.anyio
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from .environments import make_environment, run
-from .snippets import ROOT
+from tests.environments import make_environment, run
+from tests.snippets import ROOT
 
 CORE = ["__init__.py", *sorted(file.name for file in ROOT.glob("bgtasks/_[a-z]*.py"))]
 HOST = """\

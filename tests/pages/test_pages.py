@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from .project import PYPROJECT
-from .reader import programs_of
-from .snippets import ROOT, snippets
+from tests.project import PYPROJECT
+from tests.reader import programs_of
+from tests.snippets import ROOT, snippets
 
 DOCS = sorted(ROOT.glob("docs/*.md"))
 TUTORIAL = ROOT / "docs" / "tutorial.md"

@@ -9,11 +9,10 @@ import pytest
 from dramatiq.brokers.stub import StubBroker
 
 from bgtasks import BackgroundTask, BackgroundTasks
+from tests.integrations.page import imported
+from tests.integrations.processes import RedisServer, running, wait_for
 from tests.project import ROOT
 from tests.reader import answer, programs_of
-
-from .page import imported
-from .processes import RedisServer, running, wait_for
 
 pytestmark = pytest.mark.anyio
 

@@ -13,22 +13,29 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from .environments import run
-from .reader import Program, commands_in, programs_of, use
-from .recipe import PAGE, STEP
-from .snippets import PAGES, ROOT, Snippet, snippets_of
+from tests.environments import run
+from tests.reader import Program, commands_in, programs_of, use
+from tests.recipe import PAGE, STEP
+from tests.snippets import PAGES, ROOT, Snippet, snippets_of
 
 # What is not run here, by what stands in it, and the test that sees that it is right.
-RECIPE = "tests/test_contributing.py::test_recipes_end_in_code_that_passes"
-WRONG_CALL = "tests/test_readme.py::test_wrong_call_is_rejected_in_the_words_shown"
+RECIPE = "tests/pages/test_contributing.py::test_recipes_end_in_code_that_passes"
+WRONG_CALL = (
+    "tests/pages/test_readme.py::test_wrong_call_is_rejected_in_the_words_shown"
+)
 SHOWN = "tests/site/test_kit.py::test_page_shows_what_stands_in_the_files"
 KIT = "tests/site/test_kit.py::test_kit_makes_the_mistakes_page_of_another_package"
-COMMANDS = "tests/test_pages.py::test_every_command_shown_is_a_target_of_the_makefile"
+COMMANDS = (
+    "tests/pages/test_pages.py::test_every_command_shown_is_a_target_of_the_makefile"
+)
 WORKER = (
-    "tests/integrations/test_engines.py"
+    "tests/integrations/engines/test_page.py"
     "::test_application_of_the_page_has_its_tasks_done_by_a_worker"
 )
-ARQ = "tests/integrations/test_arq.py::test_sample_of_the_page_is_run_by_its_worker"
+ARQ = (
+    "tests/integrations/engines/test_arq.py"
+    "::test_sample_of_the_page_is_run_by_its_worker"
+)
 TRACED_CELERY = (
     "tests/integrations/test_tracing_page.py::test_sample_with_celery_prints_both_spans"
 )
@@ -59,7 +66,7 @@ ELSEWHERE = {
             "::test_patch_is_what_requests_use_and_is_taken_back"
         ),
         "grep -rnE": (
-            "tests/test_pages.py::test_search_of_the_migration_guide"
+            "tests/pages/test_pages.py::test_search_of_the_migration_guide"
             "_finds_what_patches_the_frameworks_classes"
         ),
     },
@@ -71,7 +78,7 @@ ELSEWHERE = {
     },
     "tutorial.md": {
         "mypy --strict tutorial.py": (
-            "tests/test_pages.py::test_tutorial_shows_what_its_commands_print"
+            "tests/pages/test_pages.py::test_tutorial_shows_what_its_commands_print"
         ),
     },
     "type-tests.md": {
@@ -86,18 +93,23 @@ ELSEWHERE = {
         "zensical build": KIT,
     },
     "vendoring.md": {
-        "make vendor": "tests/test_copy.py::test_vendor_takes_several_integrations",
+        "make vendor": (
+            "tests/pages/test_copy.py::test_vendor_takes_several_integrations"
+        ),
         "make .venv/ready": (
-            "tests/test_copy.py::test_tests_about_other_things_are_left_out_for_a_copy"
+            "tests/pages/test_copy.py"
+            "::test_tests_about_other_things_are_left_out_for_a_copy"
         ),
         "BGTASKS_UNDER_TEST": (
-            "tests/test_copy.py::test_tests_about_other_things_are_left_out_for_a_copy"
+            "tests/pages/test_copy.py"
+            "::test_tests_about_other_things_are_left_out_for_a_copy"
         ),
         "from ._vendor.bgtasks import BackgroundTasks as": (
-            "tests/test_copy.py::test_wrong_call_in_the_host_is_refused"
+            "tests/pages/test_copy.py::test_wrong_call_in_the_host_is_refused"
         ),
         "anyio>=4.4": (
-            "tests/test_pages.py::test_vendoring_names_the_dependencies_of_the_core"
+            "tests/pages/test_pages.py"
+            "::test_vendoring_names_the_dependencies_of_the_core"
         ),
         "[tool.vendoring]": (
             "tests/wheel/test_vendoring.py::test_vendored_wheel_is_the_core_itself"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .environments import run
-from .project import ROOT
-from .recipe import INTEGRATION, OPTION, Recipe, clone
+from tests.environments import run
+from tests.project import ROOT
+from tests.recipe import INTEGRATION, OPTION, Recipe, clone
 
 BIN = Path(sys.executable).parent
 # What `make types` asks the checkers about: the examples of typetests are wrong.

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integrations.processes import PATIENCE
 from tests.project import ROOT
-
-from .processes import PATIENCE
 
 DEMO = [sys.executable, "-u", "-m", "examples.demo_celery"]
 

@@ -13,8 +13,7 @@ import pytest
 
 from benchmarks.measures import Row
 from benchmarks.table import with_figures
-
-from .snippets import ROOT
+from tests.snippets import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .snippets import ROOT, snippets
+from tests.snippets import ROOT, snippets
 
 README = ROOT / "README.md"
 APPLICATION, WRONG_CALL = snippets(README, "python")
