@@ -15,6 +15,8 @@ from .faulty_application import FAULTS
 from .server import Server, serve
 from .subject import BackgroundTask, BackgroundTasks, current_thread_limiter
 
+pytestmark = pytest.mark.no_cover
+
 
 def subclasses(of: type[BaseException]) -> Iterator[type[BaseException]]:
     for subclass in of.__subclasses__():

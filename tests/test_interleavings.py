@@ -28,6 +28,8 @@ from hypothesis import settings
 from .interleavings import PACKAGE, Scenario, Schedule, explore
 from .subject import BackgroundTask, subject
 
+pytestmark = pytest.mark.no_cover
+
 Kind: TypeAlias = Literal[
     "plain", "async", "fails", "returns", "adds", "posts", "async adds"
 ]

@@ -19,6 +19,8 @@ from hypothesis import settings
 from .server import serve
 from .subject import BackgroundTasks
 
+pytestmark = pytest.mark.no_cover
+
 LESS = 1 if settings.get_current_profile_name() == "soak" else 10
 TASKS = 100_000 // LESS
 COLLECTIONS = 10_000 // LESS

@@ -21,6 +21,8 @@ from typing_extensions import override
 from bgtasks import BackgroundTask
 from bgtasks.pool import TaskPool
 
+pytestmark = pytest.mark.no_cover
+
 TRIO: Any = import_module("trio._core._run")
 
 

@@ -31,6 +31,8 @@ from typing_extensions import override
 
 from .subject import BackgroundTask, BackgroundTasks
 
+pytestmark = pytest.mark.no_cover
+
 EVENT_LOOPS: list[tuple[str, dict[str, Any]]] = [
     ("asyncio", {}),
     ("asyncio", {"debug": True}),
