@@ -41,10 +41,14 @@ class Server:
 
 @contextmanager
 def serve(app: str, *options: str) -> Generator[Server]:
-    """Serve ``app`` by uvicorn, with warnings as errors, and stop it in the end."""
+    """Serve ``app`` by uvicorn, with warnings as errors, and stop it in the end.
+
+    In Python's debug mode, which is slow, if the tests run in it: `make strict`.
+    """
+    debug = ["-X", "dev"] if sys.flags.dev_mode else []
     process = subprocess.Popen(
         [
-            *(sys.executable, "-X", "dev", "-W", "error", "-m", "uvicorn", app),
+            *(sys.executable, *debug, "-W", "error", "-m", "uvicorn", app),
             *("--port", "0", "--lifespan", "off", "--no-access-log", *options),
         ],
         cwd=ROOT,
