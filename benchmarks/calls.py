@@ -26,6 +26,7 @@ NUMBERS = [1, 3, 10, 100, 1000]
 ENOUGH = 0.006  # seconds for one figure
 # How long a hop takes is up to the system's scheduler: it varies by half.
 ENOUGH_HOPS = 0.02
+MORE_ROUNDS = 4  # for hops that have a target
 
 
 def plain(to: str, *, subject: str) -> None: ...
@@ -89,10 +90,10 @@ async def running(libraries: dict[str, Library], rounds: int, loop: str) -> list
             rows.append(await measure(name, adds, functions(kind, number), rounds))
     if "Starlette" in libraries and loop == "asyncio":
         # Of the peers, Litestar alone makes the trip without anyio. The others' trip is
-        # ours: the difference is small, and needs more rounds.
+        # ours, and the difference is small.
         name = f"add and run 1 sync, {loop}, beside Starlette"
         pair = {each: libraries[each].add for each in ("bgtasks", "Starlette")}
-        rows.append(await measure(name, pair, functions("sync", 1), 4 * rounds))
+        rows.append(await measure(name, pair, functions("sync", 1), rounds))
     groups = {
         library.name: library.add_group
         for library in libraries.values()
@@ -207,7 +208,10 @@ async def measure(
     rounds: int,
 ) -> Row:
     row = Row(name, "µs", TARGETS.get(name))
-    enough = ENOUGH if work == functions("async", len(work)) else ENOUGH_HOPS
+    enough = ENOUGH
+    if work != functions("async", len(work)):
+        enough = ENOUGH_HOPS
+        rounds *= MORE_ROUNDS if name in TARGETS else 1
     times: dict[str, int] = {}
     for library, add in adds.items():
         await add(work)()
