@@ -7,6 +7,7 @@ A parameter of that type gets the background tasks of the request.
 
 from abc import ABCMeta
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
 from functools import partial, wraps
 from inspect import isabstract, signature
 from typing import (
@@ -21,6 +22,7 @@ from typing import (
 
 from fastapi import Depends, WebSocketDisconnect, background
 from fastapi import __version__ as fastapi_version
+from fastapi.params import Depends as DependsClass
 from fastapi.requests import HTTPConnection
 from typing_extensions import override
 
@@ -144,19 +146,13 @@ def dependency_of(
         connection: HTTPConnection, fastapi_tasks: background.BackgroundTasks
     ) -> "AsyncGenerator[BackgroundTasks]":
         tasks = new_tasks()
-        # FastAPI runs its own ones while all dependencies are open, but drops them when
-        # the endpoint returns a response with a background of its own, and does not run
-        # them after a WebSocket. Then they run here.
         tasks._join(fastapi_tasks)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # of this module
         try:
             yield tasks
         except BaseException as exc:
-            if not is_end_of_websocket(connection, exc):
-                note_not_run(exc, tasks, "because the request failed")
-                raise
-            await run_rest(tasks)
+            await run_rest(tasks, connection, exc)
             raise
-        await run_rest(tasks)
+        await run_rest(tasks, connection)
 
     # Apart, since `Depends(..., scope="function")` would end a generator before the
     # response is sent. Both are async: a plain one would cost a hop to a worker thread.
@@ -170,8 +166,51 @@ def dependency_of(
     return dependency
 
 
-async def run_rest(tasks: "BackgroundTasks") -> None:
-    if tasks.tasks:  # else FastAPI has run them: a subclass's __call__ may do more
+def dependency_filling(
+    cls: type, *, use_cache: bool = True
+) -> Callable[..., Awaitable[object]]:
+    """Return a dependency that lets FastAPI fill the parameters of the constructor."""
+
+    async def run_after_response(
+        connection: HTTPConnection,
+        fastapi_tasks: background.BackgroundTasks,
+        made: Annotated[object, Depends(cls, use_cache=use_cache)],
+    ) -> AsyncGenerator[object]:
+        if not isinstance(made, InjectedTasks):  # app.dependency_overrides[cls] made it
+            yield made
+            return
+        made._join(fastapi_tasks)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # of this module
+        try:
+            yield made
+        except BaseException as exc:
+            await run_rest(made, connection, exc)
+            raise
+        await run_rest(made, connection)
+
+    async def dependency(
+        tasks: Annotated[
+            object, Depends(run_after_response, use_cache=use_cache, scope="request")
+        ],
+    ) -> object:
+        return tasks
+
+    return dependency
+
+
+async def run_rest(
+    tasks: InjectedTasks,
+    connection: HTTPConnection,
+    exc: BaseException | None = None,
+) -> None:
+    """Run the tasks that FastAPI has not run, unless the request has failed.
+
+    FastAPI runs its own ones while all dependencies are open, but drops them when the
+    endpoint returns a response with a background of its own, and does not run them
+    after a WebSocket.
+    """
+    if exc is not None and not is_end_of_websocket(connection, exc):
+        note_not_run(exc, tasks, "because the request failed")
+    elif tasks.tasks:  # else FastAPI has run them: a subclass's __call__ may do more
         await tasks()
 
 
@@ -205,6 +244,30 @@ def class_of_annotated(_: type) -> object:
     return type(Annotated[InjectedTasks, Depends()])
 
 
+class Metadata(tuple[object, ...]):  # noqa: SLOT001 (a tuple cannot have any)
+    """What stands beside a class in its ``Annotated``.
+
+    For ``Annotated[M, Depends(M)]``, `typing` adds that ``Depends`` to these, and
+    FastAPI takes the last: it would call ``M``, and nobody would run the tasks.
+    """
+
+    made_by: "Injection"
+
+    @override
+    def __add__(self, added: tuple[Any, ...], /) -> tuple[Any, ...]:
+        return (*self, *map(self._run_at_end, added))
+
+    def _run_at_end(self, added: object) -> object:
+        if isinstance(added, DependsClass):
+            cls = self.made_by if added.dependency is None else added.dependency
+            if isinstance(cls, Injection):
+                filled = cls.filled
+                if not added.use_cache:
+                    filled = dependency_filling(cls, use_cache=False)
+                return replace(added, dependency=filled)
+        return added
+
+
 class Injection(ABCMeta):  # so that a subclass may have an abstract class beside it
     """Makes a class what FastAPI injects: ``Annotated[InjectedTasks, Depends(...)]``.
 
@@ -227,6 +290,7 @@ class Injection(ABCMeta):  # so that a subclass may have an abstract class besid
     ) -> None:
         super().__init__(name, bases, namespace, **kwargs)
         cls.dependency: Callable[..., Awaitable[BackgroundTasks]] = dependency_of(cls)
+        cls.filled: Callable[..., Awaitable[object]] = dependency_filling(cls)
         # What overrides this does not always call ours. It may come from a mixin.
         owner = next(each for each in cls.__mro__ if "__call__" in vars(each))
         if "__call__" in namespace or not issubclass(owner, InjectedTasks):
@@ -237,22 +301,22 @@ class Injection(ABCMeta):  # so that a subclass may have an abstract class besid
         super().__setattr__(name, run_once(value) if name == "__call__" else value)
 
     @property
-    def __metadata__(cls) -> tuple[object, ...]:
+    def __metadata__(cls) -> Metadata:
+        metadata = Metadata([Depends(cls._dependency_of_parameter())])
+        metadata.made_by = cls
+        return metadata
+
+    def _dependency_of_parameter(cls) -> Callable[..., Awaitable[object]]:
         # When a route is added: @dataclass makes the constructor after the class.
         if isabstract(cls):
-            return (
-                Depends(
-                    cannot_be_made(
-                        cls, "it is abstract: write a class that has all its methods"
-                    )
-                ),
-            )
+            why = "it is abstract: write a class that has all its methods"
+            return cannot_be_made(cls, why)
         try:
             signature(cls).bind()
         except TypeError as exc:
             why = f"{exc}: write a constructor that needs no arguments"
-            return (Depends(cannot_be_made(cls, why)),)
-        return (Depends(cls.dependency),)
+            return cannot_be_made(cls, why)
+        return cls.dependency
 
     __class__ = property(class_of_annotated)  # pyright: ignore[reportIncompatibleMethodOverride]  # it has no setter
 

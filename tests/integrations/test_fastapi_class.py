@@ -15,7 +15,7 @@ from unittest.mock import MagicMock, create_autospec, patch
 
 import fastapi
 import pytest
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette import background
 from typing_extensions import Doc, override
@@ -366,6 +366,127 @@ async def test_subclass_may_have_an_abstract_class_beside_it() -> None:
         Unfinished()  # type: ignore[abstract]  # ty: ignore[abstract-class-instantiation]  # pyright: ignore[reportAbstractUsage]  # refused at run time, too
 
 
+class Silent(BackgroundTasks):  # with the constructor of its base class
+    pass
+
+
+class Audited(BackgroundTasks):
+    def __init__(self, request: Request, priority: int = 1) -> None:
+        super().__init__()
+        self.written = [request.url.path, priority]
+
+    def audit(self, ran: list[object]) -> None:
+        self.add_task(ran.extend, self.written)
+
+
+AuditedByName = Annotated[Audited, Depends(Audited)]
+
+
+@pytest.mark.parametrize("annotation", [AuditedByName, Annotated[Audited, Depends()]])
+@pytest.mark.parametrize("carried", ["nothing", "the tasks", "other tasks"])
+async def test_tasks_of_a_class_whose_constructor_fastapi_fills_run_once(
+    annotation: Any, carried: str
+) -> None:
+    app = FastAPI()
+    ran: list[object] = []
+
+    async def endpoint(tasks: Any) -> Any:
+        assert type(tasks) is Audited
+        tasks.audit(ran)
+        match carried:
+            case "nothing":
+                return None
+            case "the tasks":
+                return JSONResponse({}, background=tasks)
+            case _:
+                return JSONResponse({}, background=BackgroundTasks([lambda: None]))
+
+    endpoint.__annotations__["tasks"] = annotation
+    app.get("/sign-up")(endpoint)
+
+    await get(app, "/sign-up?priority=5")
+
+    assert ran == ["/sign-up", 5]
+
+
+async def test_tasks_of_a_class_as_dependency_are_named_if_the_request_fails() -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    async def endpoint(tasks: AuditedByName) -> None:
+        tasks.audit([])
+        raise LookupError
+
+    with pytest.raises(LookupError) as raised:
+        await get(app)
+    assert raised.value.__notes__ == [
+        "Not run, because the request failed: list.extend."
+    ]
+
+
+async def test_class_as_a_dependency_is_made_once_unless_it_is_not_to_be_cached() -> (
+    None
+):
+    app = FastAPI()
+    ran: list[object] = []
+
+    def dependency(tasks: AuditedByName) -> Audited:
+        return tasks
+
+    @app.get("/")
+    async def endpoint(
+        first: AuditedByName,
+        second: Annotated[Audited, Depends(dependency)],
+        other: Annotated[Audited, Depends(Audited, use_cache=False)],
+    ) -> None:
+        assert first is second
+        assert first is not other
+        first.audit(ran)
+        other.audit(ran)
+
+    await get(app)
+
+    assert ran == ["/", 1] * 2
+
+
+async def test_override_of_a_class_as_a_dependency_replaces_it() -> None:
+    app = FastAPI()
+    ran: list[object] = []
+
+    class Fake:
+        def audit(self, ran: list[object]) -> None:
+            ran.append("fake")
+
+    @app.get("/")
+    async def endpoint(tasks: AuditedByName) -> None:
+        tasks.audit(ran)
+
+    app.dependency_overrides[Audited] = Fake
+    await get(app)
+
+    assert ran == ["fake"]
+
+
+async def test_other_dependency_of_a_class_is_called_as_it_is() -> None:
+    app = FastAPI()
+    ran: list[object] = []
+
+    def audited(request: Request, tasks: BackgroundTasks) -> Audited:
+        made = Audited(request)
+        tasks.add_task(made)
+        return made
+
+    @app.get("/")
+    async def endpoint(
+        tasks: Annotated[Audited, "described", Depends(audited)],
+    ) -> None:
+        tasks.audit(ran)
+
+    await get(app)
+
+    assert ran == ["/", 1]
+
+
 # As an object
 
 
@@ -426,7 +547,8 @@ REFUSED: list[tuple[Any, str]] = [
     (Annotated[BackgroundTasks, Depends()], "without Depends()"),
     (Annotated[BackgroundTasks, Depends(BackgroundTasks)], "without Depends()"),
     (Annotated[fastapi.BackgroundTasks, Depends(BackgroundTasks)], "without Depends()"),
-    (Annotated[Mailing, Depends()], "without Depends()"),
+    (Annotated[Silent, Depends()], "without Depends()"),
+    (Annotated[Silent, Depends(Silent)], "without Depends()"),
     (Annotated[InjectedTasks, Depends()], "without Depends()"),
     (
         Annotated[BackgroundTasks, Depends(background_tasks)],
