@@ -26,10 +26,12 @@ $(READY): pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --group dev --editable .
 	touch $@
 
+# The package itself is linked as in .venv: to install it each time would take longer.
 .PRECIOUS: .envs/%/ready
 .envs/%/ready: pyproject.toml | $(READY)
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .envs/$*
-	$(BIN)/uv pip install --quiet --python .envs/$*/bin/python --group $* --editable .
+	$(BIN)/uv pip install --quiet --python .envs/$*/bin/python --group $* --requirements pyproject.toml
+	cp .venv/lib/*/site-packages/*typed_bgtasks.pth .envs/$*/lib/*/site-packages
 	touch $@
 
 packages: ## Install the browser and the server that tests need, on Debian and its kin

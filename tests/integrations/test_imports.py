@@ -1,6 +1,7 @@
 """Each integration and engine imports where only its own framework is installed."""
 
 import subprocess
+from functools import cache
 
 import pytest
 
@@ -17,14 +18,17 @@ STANDS_ON = {
 }
 
 
+@cache
+def make_environments() -> None:
+    needed = [f".envs/{name}/ready" for name in (NO_FRAMEWORK, *WITH_FRAMEWORK)]
+    subprocess.run(
+        ["make", "--quiet", *needed], cwd=ROOT, capture_output=True, check=True
+    )
+
+
 def python(environment: str, code: str) -> subprocess.CompletedProcess[str]:
     """Run ``code`` where only one framework is installed."""
-    subprocess.run(
-        ["make", "--quiet", f".envs/{environment}/ready"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
+    make_environments()
     return subprocess.run(
         [ROOT / ".envs" / environment / "bin" / "python", "-c", code],
         capture_output=True,
