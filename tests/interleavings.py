@@ -175,13 +175,13 @@ class Schedule:
         def in_thread() -> None:
             try:
                 TRIO._r.seed(0)  # noqa: SLF001 (trio runs its tasks in a random order)
+                # The debug mode would take as long again, for schedules that are the same.
+                options = {"loop_factory": self._event_loop, "debug": False}
                 anyio.run(
                     self._main,
                     scenario,
                     backend=backend,
-                    backend_options={"loop_factory": self._event_loop}
-                    if backend == "asyncio"
-                    else None,
+                    backend_options=options if backend == "asyncio" else None,
                 )
             except BaseException as exc:
                 self._fail(exc)
