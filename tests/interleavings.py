@@ -175,7 +175,7 @@ class Schedule:
         def in_thread() -> None:
             try:
                 TRIO._r.seed(0)  # noqa: SLF001 (trio runs its tasks in a random order)
-                # The debug mode would take as long again, for schedules that are the same.
+                # In debug mode the same schedules would take as long again.
                 options = {"loop_factory": self._event_loop, "debug": False}
                 anyio.run(
                     self._main,
