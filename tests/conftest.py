@@ -16,6 +16,16 @@ from .subject import NAME
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 os.environ.setdefault("MYPY_CACHE_DIR", str(ROOT / ".mypy_cache" / f"tests{WORKER}"))
 
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart() -> None:
+    # pytest-cov starts a measurement in each worker while another runs already: for
+    # that one, `no_cover` would not hold.
+    coverage = sys.modules.get("coverage")
+    if WORKER and coverage and (other := coverage.Coverage.current()):
+        other.stop()
+
+
 BACKENDS = [
     pytest.param(("asyncio", {"use_uvloop": False}), id="asyncio"),
     "trio",
