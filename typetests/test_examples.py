@@ -27,19 +27,28 @@ EACH_CHECKER = pytest.mark.parametrize("checker", CHECKERS)
 
 
 @pytest.fixture(scope="session")
+def by_starlette(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return messages.by_starlette(tmp_path_factory.mktemp("starlette"))
+
+
+@pytest.fixture(scope="session")
 def reports(request: pytest.FixtureRequest) -> Reports:
     """What is said of the files that are tested, by the checkers that are asked."""
-    chosen: list[dict[str, Any]] = [
-        item.callspec.params
-        for item in request.session.items
-        if isinstance(item, pytest.Function)
-        and item.path == Path(__file__)
-        and "reports" in item.fixturenames
-    ]
-    files: set[Path] = {each["file"].path for each in chosen}
-    checkers: set[str] = {each["checker"] for each in chosen if "checker" in each}
-    if any("checker" not in each for each in chosen):
-        checkers.update(messages.SHOWN)
+    files, checkers = set[Path](), set[str]()
+    for item in request.session.items:
+        if not isinstance(item, pytest.Function) or item.path != Path(__file__):
+            continue
+        names = item.fixturenames
+        given: dict[str, Any] = {}
+        if "file" in names:
+            given.update(item.callspec.params)
+            files.add(given["file"].path)
+        if "by_starlette" in names and messages.can_ask_starlette():
+            files.add(request.getfixturevalue("by_starlette"))
+        if "checker" in given:
+            checkers.add(given["checker"])
+        elif "reports" in names:
+            checkers.update(messages.SHOWN)
     return ask_checkers(sorted(files), sorted(checkers))
 
 
@@ -67,8 +76,12 @@ def test_messages(file: ExampleFile, reports: Reports) -> None:
 
 
 @pytest.mark.skipif(not messages.can_ask_starlette(), reason="another Starlette")
-def test_verdicts_by_the_signature_of_starlette() -> None:
-    assert messages.read_starlette() == messages.verdicts_by_starlette()
+def test_verdicts_by_the_signature_of_starlette(
+    by_starlette: Path, reports: Reports
+) -> None:
+    verdicts = messages.verdicts_by_starlette(by_starlette, reports)
+
+    assert messages.read_starlette() == verdicts
 
 
 def test_messages_are_of_these_versions_and_files() -> None:

@@ -170,19 +170,18 @@ def ask_checkers(
     paths: Iterable[Path],
     checkers: Iterable[str] = CHECKERS,
     *,
-    package: str = UNDER_TEST,
     configuration: Path = HERE,
     python_path: str = os.environ.get("PYTHONPATH", ""),
 ) -> Reports:
     """Start each of the checkers once, all at the same time, on copies of the files.
 
-    The copies import ``package`` where the files import ``bgtasks``; checkers find it
-    as the interpreter does, in ``python_path`` or in its own environment.
+    The copies import the package under test where the files import ``bgtasks``;
+    checkers find it as the interpreter does, in ``python_path`` or in its environment.
     """
     with TemporaryDirectory() as name, ThreadPoolExecutor() as threads:
         folder = Path(name).resolve()
         for path in paths:
-            text = IMPORT.sub(f"from {package}", path.read_text("utf-8"))
+            text = IMPORT.sub(f"from {UNDER_TEST}", path.read_text("utf-8"))
             (folder / path.name).write_text(text, "utf-8")
         for file in CONFIGURATION:
             shutil.copy(configuration / file, folder)

@@ -9,6 +9,8 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from .checkers import PACKAGE, UNDER_TEST, Reports, ask_checkers, can_be_checked
@@ -58,10 +60,19 @@ def read() -> Mapping[str, Messages]:
     return found
 
 
-def verdicts_by_starlette() -> Mapping[str, Mapping[str, list[str]]]:
+def by_starlette(folder: Path) -> Path:
+    """Write the examples that import Starlette's class in place of ours."""
+    copy = folder / f"{COMPARED.stem}_by_starlette.py"
+    text = COMPARED.read_text("utf-8")
+    copy.write_text(text.replace(f"from {PACKAGE} ", f"from {STARLETTE} "), "utf-8")
+    return copy
+
+
+def verdicts_by_starlette(
+    copy: Path, reports: Reports
+) -> Mapping[str, Mapping[str, list[str]]]:
     """Return the wrong calls that are missed, and the right ones that are rejected."""
-    file = read_examples(COMPARED)
-    reports = ask_checkers([COMPARED], SHOWN, package=STARLETTE)
+    file = read_examples(copy)
     found: dict[str, dict[str, list[str]]] = {"missed": {}, "rejected": {}}
     for example in file.examples:
         for statement in example.statements:
@@ -127,14 +138,16 @@ def write(*, only_new: bool = False) -> None:
         for file in files
         if can_be_checked(file) and (not only_new or new_examples(file, written))
     ]
-    reports = ask_checkers([file.path for file in here], SHOWN)
+    with TemporaryDirectory() as folder:
+        copies = [by_starlette(Path(folder))] if can_ask_starlette() else []
+        reports = ask_checkers([*(file.path for file in here), *copies], SHOWN)
+        asked = [verdicts_by_starlette(copy, reports) for copy in copies]
     for file in here:
         kept: Messages = messages.get(file.path.stem, {}) if only_new else {}
         messages[file.path.stem] = {**messages_of(file, reports), **kept}
-    asked = verdicts_by_starlette() if can_ask_starlette() else read_starlette()
     new = {
         "versions": versions(),
-        "starlette": asked,
+        "starlette": asked[0] if asked else read_starlette(),
         "messages": dict(sorted(messages.items())),
     }
     FILE.write_text(f"{json.dumps(new, indent=2, ensure_ascii=False)}\n", "utf-8")
