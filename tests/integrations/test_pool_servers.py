@@ -76,7 +76,7 @@ def serving(
     with running(
         *(option.format(port=port) for option in SERVERS[server]),
         *options,
-        f"tests.integrations.pooled:{app}_app",
+        f"tests.integrations.pooled.in_{app}:app",
         log=folder / "log",
         environment={"POOLED_FOLDER": str(folder), "POOLED_DRAIN": str(drain)},
     ) as process:
