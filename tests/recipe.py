@@ -18,7 +18,7 @@ STEP = re.compile(
         | At[ ]the[ ]end[ ]of[ ]`(?P<ended>[\w./-]+)`
       ):\n\n```\w+\n(?P<text>.*?)^```
       | In[ ]`(?P<copied>[\w./-]+)`,[ ]copy[ ]the[ ]section
-        [ ]of[ ]`(?P<old>\S+)`[ ]for[ ]`(?P<other>\S+)`\.
+        [ ]of[ ]`(?P<old>\S+)`[ ]for\s`(?P<other>\S+)`\.
     )$
     """,
     re.MULTILINE | re.DOTALL | re.VERBOSE,

@@ -9,8 +9,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import MISSING, dataclass, fields
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -74,22 +74,35 @@ class Case:
 
 def read_kinds() -> list[Kind]:
     content: Any = json.loads(KINDS.read_text("utf-8"))
+    for each in content["kinds"]:
+        check_keys(each, Kind, f"the kind {each.get('anchor', each)}")
     return [
-        Kind(
-            anchor=each["anchor"],
-            title=each["title"],
-            why=each["why"],
-            example=each["example"],
-            patterns=tuple(each["patterns"]),
-            statement=each.get("statement", 0),
-        )
+        Kind(**{**each, "patterns": tuple(each["patterns"])})
         for each in content["kinds"]
     ]
 
 
 def read_gaps() -> dict[str, Gap]:
     content: Any = json.loads(KINDS.read_text("utf-8"))
+    for link, each in content["gaps"].items():
+        check_keys(each, Gap, f"the gap {link}")
     return {link: Gap(**each) for link, each in content["gaps"].items()}
+
+
+def check_keys(given: Mapping[str, object], entry: type[Kind | Gap], name: str) -> None:
+    """Refuse an entry that lacks a key, or has one that means nothing.
+
+    Raises:
+        IncompletePageError: It does.
+    """
+    known = {each.name for each in fields(entry)}
+    needed = {each.name for each in fields(entry) if each.default is MISSING}
+    for key in sorted(needed - given.keys()):
+        msg = f'{name} in {KINDS.name} has no "{key}": write one'
+        raise IncompletePageError(msg)
+    for key in sorted(given.keys() - known):
+        msg = f'{name} in {KINDS.name} has a "{key}", which means nothing: remove it'
+        raise IncompletePageError(msg)
 
 
 def kind_of_message(message: str, kinds: list[Kind]) -> Kind | None:
@@ -195,11 +208,22 @@ def entry(
         yield f"Not all checkers report this mistake for {'; '.join(not_for)}."
     others: dict[str, str] = {}
     for each in cases:
-        if each.example is not case.example and each.file.path.parent == EXAMPLES:
+        page = page_of_examples(each.file.documents)
+        is_other = each.example is not case.example
+        if page and is_other and each.file.path.parent == EXAMPLES:
             heading = each.example.heading
-            others.setdefault(heading, f"[{heading}](typed-examples.md#{each.anchor})")
+            others.setdefault(heading, f"[{heading}]({page}#{each.anchor})")
     if others:
         yield f"More examples: {', '.join(others.values())}."
+
+
+@cache
+def page_of_examples(documented: str) -> str | None:
+    """Return which page shows all examples of an object: not every project has one."""
+    for page in KINDS.parent.glob("typed-examples*.md"):
+        if f"\n::: {documented}\n" in page.read_text("utf-8"):
+            return page.name
+    return None
 
 
 def is_definition(statement: Statement) -> bool:

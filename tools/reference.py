@@ -267,7 +267,11 @@ def short_text(
             yield fence("python rejected", statement.code)
     first = f"{file.documents}--{file.examples[0].name}"
     number = len(file.examples)
-    yield f"[All typed examples ({number})](typed-examples.md#{first})."
+    page = mistakes.page_of_examples(file.documents)
+    if page is None:
+        msg = f"no page docs/typed-examples*.md shows {file.documents}: add its section"
+        raise IncompleteReferenceError(msg)
+    yield f"[All typed examples ({number})]({page}#{first})."
     links = dict.fromkeys(
         f"[{kind.title}](mistakes.md#{kind.anchor})"
         for example in file.examples

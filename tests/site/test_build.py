@@ -132,34 +132,38 @@ def test_llms_txt_leads_to_every_page(site: Path) -> None:
 # What it refuses, and that nothing is written twice
 
 
-def test_new_example_is_asserted_shown_and_found(tree: Path) -> None:
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the site with a new example, and the integration of CONTRIBUTING.md."""
+    tree = tmp_path_factory.mktemp("changed")
+    recipe.clone(tree)
     add(NEW, to=tree / "typetests" / "examples" / "add_task.py")
-
+    recipe.INTEGRATION.follow(tree)
     made = make("site", tree=tree)
-
     assert made.returncode == 0, made.stdout + made.stderr
+    return tree / "site"
+
+
+def test_new_example_is_asserted_shown_and_found(changed: Path) -> None:
     anchor = "bgtasks.BackgroundTasks.add_task--new_lesson"
-    page = (tree / "site" / "typed-examples" / "index.html").read_text("utf-8")
+    page = (changed / "typed-examples" / "index.html").read_text("utf-8")
     assert f'id="{anchor}"' in page
     shown = re.split("<h[2-5]", page[page.index(f'id="{anchor}"') :])[0]
     assert "nobody has written anywhere else" in shown
     assert "grace@example.org" in shown
     assert "the year is no subject" in shown
     assert 'has incompatible type "int"; expected "str"' in shown.replace("&quot;", '"')
-    mistakes = (tree / "site" / "mistakes" / "index.html").read_text("utf-8")
+    mistakes = (changed / "mistakes" / "index.html").read_text("utf-8")
     assert f"typed-examples/#{anchor}" in mistakes
 
 
-def test_integration_of_the_recipe_in_contributing_is_shown(tree: Path) -> None:
-    recipe.INTEGRATION.follow(tree)
-
-    made = make("site", tree=tree)
-
-    assert made.returncode == 0, made.stdout + made.stderr
-    entry = (tree / "site/reference-integrations/index.html").read_text("utf-8")
+def test_integration_of_the_recipe_in_contributing_is_shown(changed: Path) -> None:
+    entry = (changed / "reference-integrations" / "index.html").read_text("utf-8")
     assert 'id="bgtasks.falcon.background_tasks"' in entry
-    examples = (tree / "site/typed-examples/index.html").read_text("utf-8")
-    assert 'id="bgtasks.falcon--after_the_response"' in examples
+    anchor = "bgtasks.falcon--after_the_response"
+    assert f"typed-examples-integrations/#{anchor}" in entry
+    examples = changed / "typed-examples-integrations" / "index.html"
+    assert f'id="{anchor}"' in examples.read_text("utf-8")
 
 
 def test_docs_asks_the_checkers_about_what_the_site_shows(tree: Path) -> None:
@@ -171,32 +175,39 @@ def test_docs_asks_the_checkers_about_what_the_site_shows(tree: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "said"),
+    ("page", "faults", "said"),
     [
         (
             "docs/architecture.md",
-            "# Architecture\n",
-            "# Architecture\n\n[Gone](gone.md)\n",
-            "page does not exist",
-        ),
-        (
-            "docs/architecture.md",
-            "# Architecture\n",
-            "# Architecture\n\n[Gone](reference.md#gone)\n",
-            "anchor does not exist",
+            ["[Gone](gone.md)", "[Gone](reference.md#gone)"],
+            ["page does not exist", "anchor does not exist"],
         ),
         (
             "README.md",
-            "# bgtasks\n",
-            "# bgtasks\n\n<a href='gone/'>Gone</a>\n",
-            "index.html: gone/: there is no such file",
+            ["<a href='gone/'>Gone</a>", "<img src='https://example.org/a.png'>"],
+            [
+                "index.html: gone/: there is no such file",
+                "it asks another host for https://example.org/a.png",
+            ],
         ),
-        (
-            "docs/architecture.md",
-            "# Architecture\n",
-            "# Architecture\n\n<img src='https://example.org/a.png'>\n",
-            "it asks another host for https://example.org/a.png",
-        ),
+    ],
+    ids=["within", "outside"],
+)
+def test_broken_links_of_a_page_fail_it(
+    page: str, faults: list[str], said: list[str], tree: Path
+) -> None:
+    replace("\n\n", "\n\n".join(["", *faults, ""]), within=tree / page)
+
+    made = make("site", tree=tree)
+
+    assert made.returncode != 0
+    for each in said:
+        assert each in made.stdout + made.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
         (
             "typetests/examples/add_task.py",
             'DOCUMENTS = "bgtasks.BackgroundTasks.add_task"',
@@ -221,7 +232,18 @@ def test_docs_asks_the_checkers_about_what_the_site_shows(tree: Path) -> None:
             "",
             "write a Doc for each",
         ),
-        ("typetests/messages.json", '"wrong_type"', '"wrong_kind"', "is stale in"),
+        (
+            "typetests/messages.json",
+            '"wrong_type": {',
+            '"gone": {}, "wrong_type": {',
+            "is stale in",
+        ),
+        (
+            "docs/typed-examples.md",
+            "::: bgtasks.BackgroundTasks.add_task\n",
+            "::: bgtasks.BackgroundTasks\n",
+            "shows bgtasks.BackgroundTasks.add_task: add its section",
+        ),
         ("typetests/messages.json", '"mypy": "', '"mypy": "0.', "is stale"),
     ],
 )

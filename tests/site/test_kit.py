@@ -33,6 +33,12 @@ def missing() -> None:
     send()  # E: nobody gets it
 
 
+def missing_again() -> None:
+    """Copies do not say who gets them."""
+    send("Ada", copies=2)
+    send(copies=2)  # E: nobody gets them
+
+
 def wrong_type() -> None:
     """The address is a str."""
     send("Ada")
@@ -114,6 +120,37 @@ def test_kit_makes_the_mistakes_page_of_another_package(
     page = (project / "site" / "index.html").read_text("utf-8")
     for shown in ('id="missing"', "nobody gets it", "missing-argument", "call-arg"):
         assert shown in page
+    assert "typed-examples" not in page  # of ours
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"why": None}, 'the kind missing in mistakes.json has no "why": write one'),
+        ({"statment": 1}, 'the kind missing in mistakes.json has a "statment", which'),
+    ],
+    ids=["missing", "unknown"],
+)
+def test_wrong_key_of_a_kind_is_named(
+    change: dict[str, object], said: str, project: Path
+) -> None:
+    kinds = project / "docs" / "mistakes.json"
+    content = json.loads(kinds.read_text("utf-8"))
+    (kind,) = (each for each in content["kinds"] if each["anchor"] == "missing")
+    kind |= change
+    content["kinds"] = [{k: v for k, v in kind.items() if v is not None}]
+    kinds.write_text(json.dumps(content))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.mistakes"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode != 0
+    assert said in done.stderr
 
 
 @pytest.mark.parametrize(
