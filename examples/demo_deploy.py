@@ -15,19 +15,20 @@ import sys
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException
+from contextlib import contextmanager, suppress
 from itertools import count, product, repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
 
+from httpx import Client, HTTPError, HTTPTransport
+
 from .deploy import SECONDS
 
 SERVERS = {
-    "uvicorn": ["uvicorn", "--log-level=warning", "--port={port}"],
-    "hypercorn": ["hypercorn", "--bind=127.0.0.1:{port}"],
-    "granian": ["granian", "--interface=asgi", "--log-level=warning", "--port={port}"],
+    "uvicorn": ["uvicorn", "--log-level=warning", "--uds={path}"],
+    "hypercorn": ["hypercorn", "--bind=unix:{path}"],
+    "granian": ["granian", "--interface=asgi", "--log-level=warning", "--uds={path}"],
 }
 APPS = {"starlette": "Starlette's own", "pool": "bgtasks, in a pool"}
 LOAD = 3  # seconds of load between two restarts
@@ -64,12 +65,12 @@ def deploy(server: str, app: str, restarts: int) -> tuple[int, int]:
     with TemporaryDirectory() as folder:
         log = Path(folder) / "log.txt"
         log.touch()
-        port = free_port()
-        client = Thread(target=request_tasks, args=(port, accepted, stop))
+        path = Path(folder) / "socket"  # kept through the restarts, unlike a free port
+        client = Thread(target=request_tasks, args=(path, accepted, stop))
         client.start()
         try:
             for _ in range(restarts):
-                with serving(server, app, port, log):
+                with serving(server, app, path, log):
                     time.sleep(LOAD)
         finally:
             stop.set()
@@ -79,8 +80,8 @@ def deploy(server: str, app: str, restarts: int) -> tuple[int, int]:
 
 
 @contextmanager
-def serving(server: str, app: str, port: int, log: Path) -> Generator[None]:
-    options = [option.format(port=port) for option in SERVERS[server]]
+def serving(server: str, app: str, path: Path, log: Path) -> Generator[None]:
+    options = [option.format(path=path) for option in SERVERS[server]]
     process = subprocess.Popen(
         [sys.executable, "-m", *options, f"examples.deploy:{app}_app"],
         env={**os.environ, "DEPLOY_LOG": str(log)},
@@ -88,7 +89,7 @@ def serving(server: str, app: str, port: int, log: Path) -> Generator[None]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_until_it_listens(port, process)
+        wait_until_it_listens(path, process)
         yield
         process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE)
@@ -97,39 +98,28 @@ def serving(server: str, app: str, port: int, log: Path) -> Generator[None]:
         process.wait()
 
 
-def request_tasks(port: int, accepted: list[str], stop: Event) -> None:
+def request_tasks(path: Path, accepted: list[str], stop: Event) -> None:
     """Send requests without a pause; a task is accepted if its request is answered."""
-    for number in count():
-        if stop.wait(PAUSE):
-            return
-        connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-        try:
-            connection.request("GET", f"/{number}")
-            if connection.getresponse().read() == b"accepted":
-                accepted.append(f"{number}")
-        except (OSError, HTTPException):
-            pass  # the server is being restarted
-        finally:
-            connection.close()
+    transport = HTTPTransport(uds=str(path))
+    headers = {"Connection": "close"}
+    with Client(transport=transport, timeout=PATIENCE, headers=headers) as client:
+        for number in count():
+            if stop.wait(PAUSE):
+                return
+            with suppress(HTTPError):  # while the server is being restarted
+                if client.get(f"http://server/{number}").text == "accepted":
+                    accepted.append(f"{number}")
 
 
-def wait_until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_until_it_listens(path: Path, process: subprocess.Popen[bytes]) -> None:
     while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            if process.poll() is not None:
-                raise
-            time.sleep(PAUSE)
-        else:
-            return
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(path)) == 0:
+                return
+        if process.poll() is not None:
+            msg = f"the server has ended with {process.returncode}"
+            raise ChildProcessError(msg)
+        time.sleep(PAUSE)
 
 
 if __name__ == "__main__":
