@@ -3,18 +3,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
-ROUNDS ?= 15
 PYTEST := $(BIN)/python -m pytest
-
 # These cannot be installed beside the rest: their groups in pyproject.toml include "apart".
 APART := $(shell sed -n 's/^\([a-z-]*\) = .*"apart".*/\1/p' pyproject.toml)
 APART_FRAMEWORKS := $(filter-out arq celery-types,$(APART))
-ENGINES := tests/integrations/engines
 
-# Where that is set, each process compiles anew all that it imports.
-export PYTHONDONTWRITEBYTECODE =
-
-.DEFAULT_GOAL := help
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile)
 
 help: ## List the targets
@@ -30,7 +23,6 @@ $(READY): pyproject.toml
 	touch $@
 
 # The package itself is linked as in .venv: to install it each time would take longer.
-.PRECIOUS: .envs/%/ready
 .envs/%/ready: pyproject.toml | $(READY)
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .envs/$*
 	$(BIN)/uv pip install --quiet --python .envs/$*/bin/python --group $* --requirements pyproject.toml
@@ -39,15 +31,13 @@ $(READY): pyproject.toml
 
 packages: ## Install the browser and the server that tests need, on Debian and its kin
 	@sh tools/packages.sh
-
 clean: ## Remove what make has made
-	rm -rf .venv .envs build dist site .coverage .*_cache $(TWINS)
+	rm -rf .venv .envs build dist site .coverage .*_cache examples/esmerald_tasks.py tests/integrations/test_esmerald.py
 
 # Checks
 
-# The longest begin: several run at once.
-PARTS := test-docs test-frameworks build test test-pages test-engines strict types test-editors lint
-
+# Several run at once: the longest begin.
+PARTS := test-frameworks build test-docs test test-pages test-engines strict types test-editors lint
 check: $(READY) .envs/docs/ready $(APART:%=.envs/%/ready) ## All of it: what a change must pass
 	@$(BIN)/python -m tools.check $(PARTS)
 
@@ -55,58 +45,37 @@ lint: $(READY) ## Check style, format, and the workflows' safety
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/zizmor --quiet --offline --persona=pedantic .github
-
 format: $(READY) ## Format the code, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
-
 types: $(READY) ## Check the types of the code under every checker
 	$(BIN)/python -m tools.types .venv
-
 typetests: $(READY) ## Ask every type checker what it accepts and rejects
 	$(PYTEST) typetests
-
 test: $(READY) ## Run the run-time tests and the typetests, and see that they take every branch
-	$(PYTEST) --numprocesses=2 --dist=loadfile --no-loadscope-reorder --cov=bgtasks \
-		typetests tests/test_*.py
-
-test-pages: $(READY) ## Test demo, benchmarks, copies, and what README, CONTRIBUTING and the pages say
-	$(PYTEST) tests/pages
-
+	$(PYTEST) --numprocesses=2 --dist=loadfile --no-loadscope-reorder --cov=bgtasks typetests tests/test_*.py
 strict: $(READY) ## Run the core's tests on a copy of it, in the debug modes of Python and asyncio
 	sh tools/vendor.sh build/host/copied
 	PYTHONPATH=build BGTASKS_UNDER_TEST=host.copied PYTHONASYNCIODEBUG=1 \
 		$(BIN)/python -X dev -W error -m pytest --hypothesis-profile=strict tests
 
 test-frameworks: $(READY) $(APART_FRAMEWORKS:%=test-%) ## Run the integrations' tests, each in its environment
-	$(PYTEST) tests/integrations --ignore=$(ENGINES)
-
+	$(PYTEST) tests/integrations --ignore=tests/integrations/engines
 test-engines: $(READY) test-arq test-celery-types ## Run the engines' tests: workers killed, brokers stopped
-	$(PYTEST) $(ENGINES)
-
-$(APART:%=test-%): NAME = $(subst -,_,$*)
+	$(PYTEST) tests/integrations/engines
 $(APART:%=test-%): test-%: .envs/%/ready
-	$(BIN)/python -m tools.types .envs/$*
-	.envs/$*/bin/python -m pytest $$(find tests -name test_$(NAME).py) typetests/test_examples.py -k $(NAME)
+	@sh tools/apart.sh $*
 
-# Ravyn is the newer Esmerald: its example and tests are Esmerald's too, but for the name.
-TWINS := examples/esmerald_tasks.py tests/integrations/test_esmerald.py
-test-esmerald: $(TWINS)
-examples/esmerald_tasks.py: examples/ravyn_tasks.py
-tests/integrations/test_esmerald.py: tests/integrations/test_ravyn.py
-$(TWINS):
-	sed 's/ravyn/esmerald/g; s/Ravyn/Esmerald/g' $< > $@
-
+test-pages: $(READY) ## Test demo, benchmarks, copies, and what README, CONTRIBUTING and the pages say
+	$(PYTEST) tests/pages
 test-editors: $(READY) ## Test what editors show, through the checkers' language servers
 	$(PYTEST) tests/editors
-
 test-docs: site ## Test the site, in a browser too
 	$(PYTEST) tests/site
 
 soak: $(READY) ## Look longer for what breaks it: a few minutes, other cases each time
 	$(BIN)/python -X dev -m pytest --hypothesis-profile=soak --durations=10 \
 		tests/test_properties.py tests/test_refusals.py tests/test_load.py tests/test_faults.py
-
 interleavings: $(READY) ## Stop event loop and worker thread at every two lines: some minutes
 	$(BIN)/python -m tests.test_interleavings
 
@@ -114,14 +83,12 @@ interleavings: $(READY) ## Stop event loop and worker thread at every two lines:
 
 messages: $(READY) $(APART_FRAMEWORKS:%=.envs/%/ready) ## Write the checkers' messages beside the typetests anew
 	for env in .venv $(APART_FRAMEWORKS:%=.envs/%); do $$env/bin/python -m typetests.harness.messages || exit; done
-
 api: $(READY) ## Write the description of the public API anew
 	$(BIN)/python -m tests.public_api
-
 bench: $(READY) ## Measure it beside its peers, and write docs/performance anew [ROUNDS=15]
-	$(BIN)/python -m benchmarks --rounds $(ROUNDS) --folder docs/performance --page docs/performance.md
+	$(BIN)/python -m benchmarks $(ROUNDS:%=--rounds %) --folder docs/performance --page docs/performance.md
 
-# What it looks like
+# What others see, and get
 
 demo: ## Sign somebody up over HTTP, and see what runs when
 demo-deploy: ## Restart servers under load, and count the tasks that are lost
@@ -130,28 +97,22 @@ demo demo-deploy demo-celery: $(READY)
 	$(BIN)/python -m examples.$(subst -,_,$@)
 
 docs: site typetests ## Build the site, in site, and check all that it shows; no network is needed
-
 site: $(READY) .envs/docs/ready ## Build the site, and check its links
 	$(BIN)/python -m typetests.harness.messages --only-new
 	$(BIN)/python -m tools.mistakes
 	.envs/docs/bin/python -m zensical build --clean --strict
 	.envs/docs/bin/python -m tools.links site
-
 docs-serve: $(READY) .envs/docs/ready ## Show the site at http://127.0.0.1:8000, as you write it
 	$(BIN)/python -m tools.mistakes
 	.envs/docs/bin/python -m zensical serve --dev-addr 127.0.0.1:8000
 
-# What others get
-
 vendor: ## Copy the core into another package: DEST=path/to/package/_vendor/bgtasks [WITH=starlette,fastapi]
 	@sh tools/vendor.sh "$(DEST)" "$(WITH)"
-
 dist: $(READY) ## Make the source distribution and the wheel, in dist, and check them [TAG=v1.2.3]
 	@$(BIN)/python -m tools.release "$(TAG)"
 	rm -rf dist
 	$(BIN)/hatchling build
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/check-wheel-contents dist/*.whl
-
 build: dist ## Make both, and test the wheel under every Python there is
 	$(PYTEST) tests/wheel
