@@ -40,18 +40,14 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "tests",
     [
-        ["tests/integrations/test_falcon.py"],
-        ["tests/test_never_run.py", "tests/test_package.py"],
-        ["tests/integrations/test_page.py", "tests/test_public_api.py"],
         [
-            "tests/test_import_rules.py",
-            "tests/integrations/test_imports.py",
-            "-k",
-            "falcon",
+            *("tests/integrations/test_falcon.py", "tests/integrations/test_page.py"),
+            *("tests/test_never_run.py", "tests/test_package.py"),
+            "tests/test_public_api.py",
         ],
         [
-            "typetests/test_examples.py",
-            "-k",
+            *("typetests/test_examples.py", "tests/test_import_rules.py"),
+            *("tests/integrations/test_imports.py", "-k"),
             "falcon or of_these_versions or background_tasks-without_the_warning",
         ],
     ],

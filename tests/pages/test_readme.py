@@ -24,17 +24,6 @@ def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_application_type_checks(tmp_path: Path) -> None:
-    (tmp_path / "main.py").write_text(APPLICATION)
-    (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
-
-    mypy = run("-m", "mypy", "--strict", ".", cwd=tmp_path)
-    pyright = run("-m", "pyright", "--pythonpath", sys.executable, cwd=tmp_path)
-
-    assert mypy.returncode == 0, mypy.stdout
-    assert pyright.returncode == 0, pyright.stdout
-
-
 def test_wrong_call_is_rejected_in_the_words_shown(tmp_path: Path) -> None:
     application = APPLICATION.replace(RIGHT_CALL.strip(), WRONG_CALL.strip())
     (tmp_path / "main.py").write_text(application)
