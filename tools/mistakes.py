@@ -77,7 +77,7 @@ def read_kinds() -> list[Kind]:
     for each in content["kinds"]:
         check_keys(each, Kind, f"the kind {each.get('anchor', each)}")
     return [
-        Kind(**{**each, "patterns": tuple(each["patterns"])})
+        Kind(**each | {"patterns": tuple(each["patterns"])})
         for each in content["kinds"]
     ]
 
