@@ -138,6 +138,12 @@ def check_parameters(what: str, func: Callable[..., object], *names: str) -> Non
         raise TypeError(msg) from None
 
 
+def check_flag(what: str, flag: object) -> None:
+    if not isinstance(flag, int):
+        msg = f"{what} must be True or False, got '{type(flag).__name__}' object"
+        raise TypeError(msg)
+
+
 def is_awaitable(result: object) -> TypeGuard[Awaitable[object]]:
     """Whether to await ``result``: as `inspect.isawaitable`, but asked of its type.
 
@@ -155,7 +161,10 @@ def is_awaitable(result: object) -> TypeGuard[Awaitable[object]]:
 async def await_or_drop(func: object, result: object) -> None:
     """Await what ``func`` returned, if that can be awaited."""
     if is_awaitable(result):
-        await result
+        try:
+            await result
+        finally:
+            del result  # a failed future would be in a cycle with this frame
     else:
         warn_of_generator(func, result)
 

@@ -54,7 +54,8 @@ class GroupRun:
         except BaseException as exc:
             end = exc
         # As in asyncio.TaskGroup, failures come before the cancellation of the group.
-        end = self._combined_failures() or end
+        if self._failures:
+            end = self._combined_failures()
         if end is None:
             return
         self.note_unfinished(end)
@@ -84,14 +85,7 @@ class GroupRun:
         for place, exc in self._cancellations.items():
             failure = RuntimeError("the background task cancelled itself")
             failure.__cause__ = exc
-            note_place(
-                failure,
-                self._unfinished.pop(place),
-                place,
-                len(self._tasks),
-                self._run,
-            )
-            self._failures.append(failure)
+            await self._report(failure, self._unfinished.pop(place), place)
         self._cancellations.clear()
         return not group.cancel_scope.cancel_called
 
@@ -102,34 +96,39 @@ class GroupRun:
                 await checkpoint_if_cancelled()
                 await self._start(task)
             except Exception as exc:
-                self._note_place(exc, task, place)
-                if self._on_error is None:
-                    raise
-                await await_or_drop(self._on_error, self._on_error(task, exc))
-        except Exception as exc:
-            self._failures.append(exc)
-        except get_cancelled_exc_class() as exc:
-            self._notes[place] = notes_of_runs(exc)
-            if current_effective_deadline() == -inf:
-                raise  # a cancel scope's: the group's own, or one around it
-            # asyncio's own cancel(), of this task alone or, when asyncio.run() ends, of
-            # the group too: the end of the round tells. Raised, it would cancel the
-            # others, and the task group would not say why.
-            self._cancellations[place] = exc
-            return
+                await self._report(exc, task, place)
         except BaseException as exc:
+            if is_cancellation(exc):
+                self._notes[place] = notes_of_runs(exc)
+                if current_effective_deadline() == -inf:
+                    raise  # a cancel scope's: the group's own, or one around it
+                # asyncio's own cancel(), of this task alone or, when asyncio.run()
+                # ends, of the group too: the end of the round tells. Raised, it would
+                # cancel the others, and the task group would not say why.
+                self._cancellations[place] = exc
+                return
             self._note_place(exc, task, place)
             self._failures.append(exc)
             scope.cancel()
         del self._unfinished[place]
 
+    async def _report(self, exc: Exception, task: BackgroundTask, place: int) -> None:
+        self._note_place(exc, task, place)
+        if self._on_error is None:
+            self._failures.append(exc)
+            return
+        try:
+            await await_or_drop(self._on_error, self._on_error(task, exc))
+        except Exception as raised:
+            self._failures.append(raised)
+        finally:
+            del exc  # no cycle, if on_error raises it again
+
     def _note_place(self, exc: BaseException, task: BackgroundTask, place: int) -> None:
         note_place(exc, task, place, len(self._tasks), self._run)
 
-    def _combined_failures(self) -> BaseException | None:
+    def _combined_failures(self) -> BaseException:
         match self._failures:
-            case []:
-                return None
             case [failure] if not isinstance(failure, Exception):
                 return failure
             case failures:
@@ -137,6 +136,11 @@ class GroupRun:
                 message = f"{count} background tasks failed"
                 # A copy: its `args` show and pickle the list that it is given.
                 return BaseExceptionGroup(message, [*failures])
+
+
+def is_cancellation(exc: BaseException) -> bool:
+    """Whether it is nothing else, as a group of them that a trio nursery raises."""
+    return BaseExceptionGroup("", [exc]).split(get_cancelled_exc_class())[1] is None
 
 
 run_codes.update({GroupRun.run.__code__, GroupRun.run_one.__code__})

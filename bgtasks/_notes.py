@@ -62,10 +62,13 @@ def notes_of_runs(exc: BaseException) -> list[str]:
     return []
 
 
-def replace_note(exc: BaseException, start: str, text: str) -> None:
-    """Add a note that is not about a run, in place of others with the same start."""
+def replace_note(exc: BaseException, start: str, text: str, run: int = 0) -> None:
+    """Add a note that is not about a run, in place of others with the same start.
+
+    With ``run=-1``, the next run that raises the exception removes it.
+    """
     with suppress(Exception):
-        _set_note(exc, Note(start + text), lambda note: not note.startswith(start))
+        _set_note(exc, Note(start + text, run), lambda note: not note.startswith(start))
 
 
 def was_raised_by_a_run(exc: BaseException) -> bool:

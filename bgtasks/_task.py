@@ -262,7 +262,10 @@ class ThreadHop:
             finally:
                 self._exception = None  # no cycle through its traceback
         if self._result is not None:
-            await self._result
+            try:
+                await self._result
+            finally:
+                self._result = None  # as above, if it is a failed future
 
     async def run_alone(self) -> None:
         await self.run()
@@ -336,7 +339,7 @@ class ThreadHop:
         if exception is not None:
             name = name_of(self.task)
             replace_note(
-                exception, "In background task ", f"{name}, after cancellation."
+                exception, "In background task ", f"{name}, after cancellation.", -1
             )
             thread = threading.current_thread()
             threading.excepthook(

@@ -18,6 +18,7 @@ from ._calls import (
     GENERATOR,
     await_or_drop,
     check_callable,
+    check_flag,
     check_parameters,
     close_coroutine,
     let_func_be_missing,
@@ -113,6 +114,8 @@ class BackgroundTasks:
         if runner is not None:
             check_callable("runner", runner, "runner={}", "runner={}(...)")
             check_parameters("runner", runner, "task")
+        if as_group:
+            check_flag("as_group", as_group)
         self.tasks: list[BackgroundTask] = [] if tasks is None else checked_tasks(tasks)
         self.as_group = as_group
         self._on_error = on_error
@@ -171,8 +174,8 @@ class BackgroundTasks:
 
         Raises:
             Exception: The exception of the first task that fails, if there is no
-                ``on_error``, or the one that ``on_error`` raises. Notes name the task
-                and the tasks that were not run.
+                ``on_error``, or the one that ``on_error`` raises, whose ``__context__``
+                is the task's. Notes name the task and the tasks that were not run.
         """
         run = next(run_numbers)
         self._begun = True  # last, as Ctrl-C may come in a call
@@ -243,7 +246,8 @@ class BackgroundTasks:
 
         Raises:
             ExceptionGroup: The exceptions of the tasks, if there is no ``on_error``, or
-                those that ``on_error`` raises. A note on each names the task.
+                those that ``on_error`` raises, whose ``__context__`` are the tasks'. A
+                note on each of the tasks' names the task.
         """
         self._begun = True
         await GroupRun(self.tasks, self._start, self._on_error).run()

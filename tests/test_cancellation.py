@@ -329,6 +329,15 @@ def test_failure_after_native_cancellation_goes_to_the_hook_of_threads(
         f"In background task {HERE}.{fail.__qualname__}, after cancellation."
     ]
 
+    def fail_again() -> None:
+        raise report.exc_value or AssertionError
+
+    with pytest.raises(ValueError, match="bad address") as caught:
+        asyncio.run(BackgroundTasks([fail_again])())
+    assert caught.value.__notes__ == [
+        f"At background task 1 of 1, {HERE}.{fail_again.__qualname__}."
+    ]
+
 
 def test_failure_while_the_run_is_cancelled_is_reported_once(
     monkeypatch: pytest.MonkeyPatch,

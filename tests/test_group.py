@@ -9,6 +9,8 @@ from functools import partial
 
 import anyio
 import pytest
+import trio
+import trio.testing
 
 from .subject import BackgroundTask, BackgroundTasks
 
@@ -166,6 +168,19 @@ async def test_other_than_exceptions_end_the_group_at_once_and_as_they_are(
 
 
 @pytest.mark.anyio
+async def test_exception_that_is_false_ends_the_group_too() -> None:
+    class Stop(BaseException):
+        def __len__(self) -> int:
+            return 0
+
+    async def stop() -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        await BackgroundTasks([stop, fine], as_group=True)()
+
+
+@pytest.mark.anyio
 async def test_other_than_exceptions_do_not_hide_failures() -> None:
     failed = anyio.Event()
 
@@ -236,6 +251,33 @@ async def test_cancellation_from_outside_names_what_did_not_finish() -> None:
     assert notes == [f"Not finished: {HERE}.{block.__qualname__}."]
 
 
+def test_cancellation_inside_of_a_nursery_names_what_did_not_finish() -> None:
+    async def fetch() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            nursery.start_soon(trio.sleep_forever)
+
+    notes: list[str] = []
+
+    async def main() -> None:
+        with trio.CancelScope() as scope:
+
+            async def stop() -> None:
+                await trio.testing.wait_all_tasks_blocked()
+                scope.cancel()
+
+            tasks = BackgroundTasks([fetch, stop, fetch], as_group=True)
+            try:
+                await tasks()
+            except trio.Cancelled as exc:
+                notes.extend(exc.__notes__)
+                raise
+
+    trio.run(main)
+
+    assert notes == [f"Not finished: {HERE}.{fetch.__qualname__} (2 times)."]
+
+
 @pytest.mark.anyio
 async def test_failures_come_before_the_cancellation_of_the_group() -> None:
     failed = anyio.Event()
@@ -271,6 +313,34 @@ def test_task_that_cancels_itself_is_a_failure() -> None:
     (failure,) = caught.value.exceptions
     assert str(failure) == "the background task cancelled itself"
     assert isinstance(failure.__cause__, asyncio.CancelledError)
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_task_that_somebody_cancels_goes_to_on_error(*, raises: bool) -> None:
+    reported: list[tuple[BackgroundTask, Exception]] = []
+
+    def report(task: BackgroundTask, exc: Exception) -> None:
+        reported.append((task, exc))
+        if raises:
+            raise exc
+
+    async def await_cancelled() -> None:
+        shared = asyncio.get_running_loop().create_future()
+        shared.cancel()
+        await shared
+
+    tasks = BackgroundTasks([await_cancelled, fine], as_group=True, on_error=report)
+    if raises:
+        with pytest.raises(ExceptionGroup) as caught:
+            asyncio.run(tasks())
+        assert [*caught.value.exceptions] == [exc for _, exc in reported]
+    else:
+        asyncio.run(tasks())
+
+    ((task, failure),) = reported
+    assert task == BackgroundTask(await_cancelled)
+    assert str(failure) == "the background task cancelled itself"
+    assert failure.__notes__ == [f"At background task 1 of 2, {task.name}."]
 
 
 @pytest.mark.anyio

@@ -296,7 +296,9 @@ def freed_without_the_garbage_collector(
         gone = weakref.ref(argument)
         await main(argument)
         del argument
-        await anyio.lowlevel.checkpoint()
+        with anyio.move_on_after(1):  # a worker thread may have to let go of it
+            while gone() is not None:
+                await anyio.sleep(0.001)
         return gone() is None
 
     gc.disable()
@@ -325,6 +327,47 @@ def test_failed_run_keeps_no_arguments_alive(count: int, *, as_group: bool) -> N
         for _ in range(count):
             tasks.add_task(fail_with, argument)
         with suppress(Exception):
+            await tasks()
+
+    assert freed_without_the_garbage_collector(main)
+
+
+@pytest.mark.parametrize("as_group", [False, True])
+@pytest.mark.parametrize("task", [fail_with, cancel_itself])
+def test_on_error_that_raises_it_again_keeps_no_arguments_alive(
+    task: Callable[[object], Coroutine[Any, Any, None]], *, as_group: bool
+) -> None:
+    def raise_again(_: BackgroundTask, exc: Exception) -> None:
+        try:
+            raise exc
+        finally:
+            del exc  # its own cycle
+
+    async def main(argument: object) -> None:
+        tasks = BackgroundTasks(as_group=as_group, on_error=raise_again)
+        tasks.add_task(task, argument)
+        with suppress(Exception, asyncio.CancelledError):
+            await tasks()
+
+    assert freed_without_the_garbage_collector(main)
+
+
+@pytest.mark.parametrize("is_of_on_error", [False, True])
+def test_failed_future_that_is_returned_keeps_no_arguments_alive(
+    *, is_of_on_error: bool
+) -> None:
+    async def main(argument: object) -> None:
+        loop = asyncio.get_running_loop()
+
+        def fail_later(*_: object) -> asyncio.Future[None]:
+            future = loop.create_future()
+            future.set_exception(Failure())
+            return future
+
+        tasks = BackgroundTasks(on_error=fail_later if is_of_on_error else None)
+        task: Callable[..., object] = fail_with if is_of_on_error else fail_later
+        tasks.add_task(task, argument)
+        with suppress(Failure):
             await tasks()
 
     assert freed_without_the_garbage_collector(main)

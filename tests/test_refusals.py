@@ -346,6 +346,14 @@ def test_runner_that_takes_no_task_is_refused() -> None:
         BackgroundTasks(runner=runner)
 
 
+@pytest.mark.parametrize("flag", ["false", two, [True]])
+def test_flag_that_is_something_else_is_refused(flag: Any) -> None:
+    got = re.escape(f"got '{type(flag).__name__}' object")
+
+    with pytest.raises(TypeError, match=f"^as_group must be True or False, {got}$"):
+        BackgroundTasks([plain], flag)
+
+
 @pytest.mark.parametrize("given", [{}, {"func": plain}, {"path": "portrait.png"}])
 def test_call_without_the_function_or_with_it_by_name_is_told_how_to_write_it(
     given: dict[str, Any],
