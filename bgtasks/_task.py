@@ -152,7 +152,7 @@ _thread_limiter = RunVar[CapacityLimiter]("background task thread limiter")
 
 
 class EagerLimiter(CapacityLimiter):
-    """A limiter that gives a free token at once.
+    """A limiter that, on asyncio, gives a free token at once.
 
     anyio's own lets the event loop turn first: a tenth of the time of a hop, and
     ``to_thread.run_sync`` has done so already.
@@ -166,25 +166,27 @@ class EagerLimiter(CapacityLimiter):
         return self
 
     @override
-    async def acquire_on_behalf_of(self, borrower: object) -> None:
-        try:
-            self._limiter.acquire_on_behalf_of_nowait(borrower)
-        except WouldBlock:
-            await self._limiter.acquire_on_behalf_of(borrower)
-
-    @override
-    def release_on_behalf_of(self, borrower: object) -> None:
-        self._limiter.release_on_behalf_of(borrower)
-
-    @override
     async def __aenter__(self) -> None:
-        await self.acquire_on_behalf_of(self)
+        try:
+            self._limiter.acquire_on_behalf_of_nowait(self)
+        except WouldBlock:
+            await self._limiter.acquire_on_behalf_of(self)
 
     @override
     async def __aexit__(
         self, exc_type: object, exc_val: object, exc_tb: object
     ) -> None:
-        self.release_on_behalf_of(self)
+        self._limiter.release_on_behalf_of(self)
+
+    # trio calls these in place of the others.
+
+    @override
+    async def acquire_on_behalf_of(self, borrower: object) -> None:
+        await self._limiter.acquire_on_behalf_of(borrower)
+
+    @override
+    def release_on_behalf_of(self, borrower: object) -> None:
+        self._limiter.release_on_behalf_of(borrower)
 
 
 # To see whether a subclass, or a patch by a tracing library, has another __call__.
