@@ -139,7 +139,7 @@ class GroupRun:
 
 
 def is_cancellation(exc: BaseException) -> bool:
-    """Whether it is nothing else, as a group of them that a trio nursery raises."""
+    """Whether it is a cancellation, or a group of them only, as trio nurseries raise."""
     return BaseExceptionGroup("", [exc]).split(get_cancelled_exc_class())[1] is None
 
 

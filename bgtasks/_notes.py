@@ -18,7 +18,10 @@ run_codes: set[CodeType] = set()
 
 
 class Note(str):
-    """A note by this library, and the number of the run that it is about, or 0."""
+    """A note by this library, and the number of the run that it is about.
+
+    With 0 it is about none, and stays; with -1 the next run removes it.
+    """
 
     __slots__ = ("run",)
     run: int
@@ -63,10 +66,7 @@ def notes_of_runs(exc: BaseException) -> list[str]:
 
 
 def replace_note(exc: BaseException, start: str, text: str, run: int = 0) -> None:
-    """Add a note that is not about a run, in place of others with the same start.
-
-    With ``run=-1``, the next run that raises the exception removes it.
-    """
+    """Add a note that is not about a run, in place of others with the same start."""
     with suppress(Exception):
         _set_note(exc, Note(start + text, run), lambda note: not note.startswith(start))
 

@@ -178,7 +178,7 @@ class EagerLimiter(CapacityLimiter):
     ) -> None:
         self._limiter.release_on_behalf_of(self)
 
-    # trio calls these in place of the others.
+    # trio's own to_thread.run_sync() calls these, not the two above.
 
     @override
     async def acquire_on_behalf_of(self, borrower: object) -> None:
@@ -235,9 +235,10 @@ class ThreadHop:
         self._tasks = tasks
         self._runner = runner
         self._started_before = started
-        # Event loop and thread share what follows, and nothing else. Under the lock
-        # either a task is started, or the hop is abandoned and no more are started: so
-        # the tasks from `started` on are those that have not been started.
+        # Event loop and thread share the list, which anybody may change, and what
+        # follows. Under the lock either a task is started, or the hop is abandoned and
+        # no more are started: so the tasks from `started` on are those that have not
+        # been started.
         self._lock = threading.Lock()
         self.started = started  # how many tasks of the list
         # The last of them; the first of the hop as long as none is. That one is a plain
@@ -271,7 +272,8 @@ class ThreadHop:
 
     async def run_alone(self) -> None:
         await self.run()
-        # A cancellation had to wait for the thread: a time limit around it is told.
+        # A cancellation had to wait for the thread. A time limit around this learns now
+        # that it has passed.
         await checkpoint_if_cancelled()
 
     def _abandon(self) -> None:

@@ -177,6 +177,7 @@ class BackgroundTasks:
                 ``on_error``, or the one that ``on_error`` raises, whose ``__context__``
                 is the task's. Notes name the task and the tasks that were not run.
         """
+        # The pool reads local variables of this coroutine: see note_place_of_run().
         run = next(run_numbers)
         self._begun = True  # last, as Ctrl-C may come in a call
         # Not as in `for task in tasks`: an iterator that has once found the end of the
@@ -256,7 +257,8 @@ class BackgroundTasks:
         runner = self._runner
         blocking = runner if isinstance(runner, BlockingRunner) else None
         if blocking is not None or (runner is None and is_plain(task)):
-            # Not task(): it raises a cancellation though the call has finished.
+            # Not task(): if it was cancelled meanwhile, it would raise that after the
+            # call has finished, and the group would name the task as not finished.
             await ThreadHop(task, [task], 0, blocking).run()
         elif runner is None:
             await task()

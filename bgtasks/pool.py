@@ -270,7 +270,7 @@ class OpenPool:
         runner: Callable[[BackgroundTask], Awaitable[object]] | None,
     ) -> None:
         self.waiting: deque[HandedOver] = deque()
-        # With what is awaited of each, once it has begun.
+        # Each with the awaitable of its call, or None until it is called.
         self.running: dict[HandedOver, Awaitable[object] | None] = {}
         self.is_left: bool = False  # takes no more tasks
         self.interrupt: KeyboardInterrupt | None = None
@@ -458,7 +458,10 @@ def is_of_cancellation(exc: BaseException) -> bool:
 def interrupted(
     task: BackgroundTask, call: Awaitable[object] | None, why: str
 ) -> Exception:
-    """Return what to report of a task that does not end; a collection's are named."""
+    """Return what to report of a task that does not end.
+
+    Notes say how far a collection has come, or name its tasks.
+    """
     failure = InterruptedError(f"the background task {why}")
     tasks = task.func
     notes = notes_of_call(call)
@@ -475,9 +478,9 @@ def interrupted(
 def notes_of_call(call: object) -> list[str]:
     """Return the notes of the runs in a call, as if they were cancelled where they are.
 
-    The report cannot wait until they are: a thread may never return. So their places
-    are read from their local variables: each run would take longer if it kept them
-    where all can see them.
+    The report cannot wait until they are cancelled: a thread may never return. So their
+    places are read from their local variables. If each run kept its place where all can
+    see it, each run would take longer.
     """
     notes: list[str] = []
     calls: list[CoroutineType[Any, Any, Any]] = []
