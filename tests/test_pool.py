@@ -830,7 +830,7 @@ async def test_failure_of_a_plain_function_after_it_was_cut_off_goes_to_the_logg
 
 
 @pytest.mark.anyio
-async def test_failure_of_a_shielded_function_goes_to_the_logger_like_that(
+async def test_failure_of_a_shielded_function_after_it_was_cut_off_does_too(
     reports: Reports, caplog: pytest.LogCaptureFixture
 ) -> None:
     reported = anyio.Event()

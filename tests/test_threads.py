@@ -250,7 +250,9 @@ async def test_limiter_may_be_held_by_who_runs_the_tasks() -> None:
 
 
 @pytest.mark.anyio
-async def test_cancelled_while_it_waits_for_a_token() -> None:
+async def test_run_that_is_cancelled_while_it_waits_for_a_thread_waits_no_more() -> (
+    None
+):
     limiter = current_thread_limiter()
     limiter.total_tokens = 1
     ran: list[str] = []

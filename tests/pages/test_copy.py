@@ -188,7 +188,7 @@ def test_tests_about_other_things_are_left_out_for_a_copy(host: Path) -> None:
     ).stdout
 
     assert "test_collection.py" in collected
-    assert "test_copy.py" not in collected
+    assert "test_pool.py" not in collected
     assert "wheel" not in collected
 
 
