@@ -36,7 +36,7 @@ clean: ## Remove what make has made
 
 # Checks
 
-# Several run at once: the longest begin.
+# Several run at once, so the longest come first.
 PARTS := test-frameworks build test-docs test test-pages test-engines strict types test-editors lint
 check: $(READY) .envs/docs/ready $(APART:%=.envs/%/ready) ## All of it: what a change must pass
 	@$(BIN)/python -m tools.check $(PARTS)

@@ -15,8 +15,10 @@ from tests.project import APART, ROOT
 CHECKED = ("benchmarks", "bgtasks", "examples", "tests", "tools", "typetests")
 WRONG = {ROOT / "typetests" / name for name in ("examples", "gaps", "integrations")}
 OF_ONE = (
-    *("bgtasks/{}.py", "examples/{}_tasks.py"),
-    *("tests/integrations/test_{}.py", "tests/integrations/engines/test_{}.py"),
+    "bgtasks/{}.py",
+    "examples/{}_tasks.py",
+    "tests/integrations/test_{}.py",
+    "tests/integrations/engines/test_{}.py",
 )
 
 

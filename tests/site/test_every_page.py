@@ -58,7 +58,7 @@ def show(page: Page, scheme: Scheme) -> None:
 
 
 def faults_of_colour(page: Page, known: list[str]) -> list[str]:
-    """Ask axe about what looks like nothing before, and note how it looks."""
+    """Ask axe about the looks that are not known yet, and add them to the known."""
     looks: list[str] = page.evaluate(MARK_LOOKS, known)
     known += looks
     return described(page.evaluate(ASK_ABOUT_COLOURS)) if looks else []
