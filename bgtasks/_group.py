@@ -139,7 +139,7 @@ class GroupRun:
 
 
 def is_cancellation(exc: BaseException) -> bool:
-    """Whether it is a cancellation, or a group of them only, as trio nurseries raise."""
+    """Whether it is a cancellation, or a group of them only, as of a trio nursery."""
     return BaseExceptionGroup("", [exc]).split(get_cancelled_exc_class())[1] is None
 
 
