@@ -55,12 +55,9 @@ def migrated(source: str) -> str:
 
 @contextmanager
 def running(source: str) -> Generator[ModuleType]:
-    # Annotations and pickle look things up there.
-    sys.modules["application"] = module = new_module(source)
     try:
-        if "app" not in vars(module):
-            code = compile(source, module.__name__, "exec", dont_inherit=True)
-            exec(code, vars(module))  # noqa: S102
+        # Pickle, and annotations when a route is added, look things up there.
+        sys.modules["application"] = module = executed(source)
         module.happened.clear()
         yield module
     finally:
@@ -68,9 +65,10 @@ def running(source: str) -> Generator[ModuleType]:
 
 
 @cache  # FastAPI takes long to look at so many endpoints
-def new_module(source: str) -> ModuleType:
-    module = ModuleType("application")
+def executed(source: str) -> ModuleType:
+    sys.modules["application"] = module = ModuleType("application")
     module.__file__ = before_bgtasks.__file__
+    exec(compile(source, module.__name__, "exec", dont_inherit=True), vars(module))  # noqa: S102
     return module
 
 
