@@ -443,9 +443,11 @@ def failure_of(exc: BaseException) -> Exception:
 
 def is_of_cancellation(exc: BaseException) -> bool:
     """Whether it is a cancellation, or was raised while one was handled."""
-    if any(frame.f_code is IN_THREAD for frame, _ in walk_tb(exc.__traceback__)):
-        return False  # cancellations do not reach threads
     cancelled, seen = get_cancelled_exc_class(), set[int]()
+    if isinstance(exc, cancelled):
+        return True  # between two calls, a thread looks for it, too
+    if any(frame.f_code is IN_THREAD for frame, _ in walk_tb(exc.__traceback__)):
+        return False  # cancellations do not reach the calls in threads
     context: BaseException | None = exc
     while context is not None and id(context) not in seen:
         if isinstance(context, cancelled):

@@ -830,6 +830,23 @@ async def test_failure_of_a_plain_function_after_it_was_cut_off_goes_to_the_logg
 
 
 @pytest.mark.anyio
+async def test_cancellation_that_a_thread_sees_between_two_calls_is_no_failure(
+    gate: Gate, reports: Reports, caplog: pytest.LogCaptureFixture
+) -> None:
+    def report(task: BackgroundTask, exc: Exception) -> None:
+        reports.append((task.name, exc))
+        gate.opened.set()
+
+    with soon():
+        async with TaskPool(drain=0, on_error=report) as pool:
+            await pool(BackgroundTasks([gate.plain, nothing]))
+            await gate.has(1)
+
+    assert len(reports) == 1
+    assert logged(caplog) == []
+
+
+@pytest.mark.anyio
 async def test_failure_of_a_shielded_function_after_it_was_cut_off_does_too(
     reports: Reports, caplog: pytest.LogCaptureFixture
 ) -> None:
