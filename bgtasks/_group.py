@@ -83,9 +83,11 @@ class GroupRun:
                 self._unfinished[self._started] = as_task(item)
                 group.start_soon(self.run_one, self._started, group.cancel_scope)
         for place, exc in self._cancellations.items():
-            failure = RuntimeError("the background task cancelled itself")
-            failure.__cause__ = exc
-            await self._report(failure, self._unfinished.pop(place), place)
+            try:
+                raise_failure(exc)
+            except RuntimeError as failure:
+                await self._report(failure, self._unfinished[place], place)
+            del self._unfinished[place]
         self._cancellations.clear()
         return not group.cancel_scope.cancel_called
 
@@ -136,6 +138,15 @@ class GroupRun:
                 message = f"{count} background tasks failed"
                 # A copy: its `args` show and pickle the list that it is given.
                 return BaseExceptionGroup(message, [*failures])
+
+
+def raise_failure(cancellation: BaseException) -> None:
+    """Raise what a task that was cancelled alone fails with.
+
+    Raised, not only made: so it becomes the context of what ``on_error`` raises.
+    """
+    msg = "the background task cancelled itself"
+    raise RuntimeError(msg) from cancellation
 
 
 def is_cancellation(exc: BaseException) -> bool:

@@ -324,11 +324,6 @@ def test_task_that_somebody_cancels_goes_to_on_error(*, raises: bool) -> None:
         if raises:
             raise exc
 
-    async def await_cancelled() -> None:
-        shared = asyncio.get_running_loop().create_future()
-        shared.cancel()
-        await shared
-
     tasks = BackgroundTasks([await_cancelled, fine], as_group=True, on_error=report)
     if raises:
         with pytest.raises(ExceptionGroup) as caught:
@@ -341,6 +336,54 @@ def test_task_that_somebody_cancels_goes_to_on_error(*, raises: bool) -> None:
     assert task == BackgroundTask(await_cancelled)
     assert str(failure) == "the background task cancelled itself"
     assert failure.__notes__ == [f"At background task 1 of 2, {task.name}."]
+
+
+async def await_cancelled() -> None:
+    shared = asyncio.get_running_loop().create_future()
+    shared.cancel()
+    await shared
+
+
+@pytest.mark.parametrize("task", [fail, await_cancelled])
+def test_failure_is_the_context_of_what_on_error_raises(
+    task: Callable[[], object],
+) -> None:
+    reported: list[Exception] = []
+
+    def raise_another(_: BackgroundTask, exc: Exception) -> None:
+        reported.append(exc)
+        raise LookupError
+
+    tasks = BackgroundTasks([task], as_group=True, on_error=raise_another)
+    with pytest.raises(ExceptionGroup) as caught:
+        asyncio.run(tasks())
+
+    (raised,) = caught.value.exceptions
+    assert isinstance(raised, LookupError)
+    assert [raised.__context__] == reported
+
+
+@pytest.mark.parametrize("task", [fail, await_cancelled])
+def test_task_whose_report_is_cancelled_is_named(task: Callable[[], object]) -> None:
+    notes: list[str] = []
+
+    async def main() -> None:
+        with anyio.CancelScope() as scope:
+
+            async def report(_: BackgroundTask, exc: Exception) -> None:
+                scope.cancel()
+                await anyio.sleep_forever()
+
+            tasks = BackgroundTasks([task], as_group=True, on_error=report)
+            try:
+                await tasks()
+            except asyncio.CancelledError as exc:
+                notes.extend(exc.__notes__)
+                raise
+
+    asyncio.run(main())
+
+    assert notes == [f"Not finished: {BackgroundTask(task).name}."]
 
 
 @pytest.mark.anyio
