@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from contextvars import copy_context
+from time import perf_counter
 from types import FunctionType
 from typing import Annotated, Any, ParamSpec, Self
 
@@ -195,9 +196,19 @@ MAKE_CALL = BackgroundTask.__call__
 let_func_be_missing(vars(BackgroundTask)["__init__"])
 
 
-def is_plain(task: BackgroundTask) -> bool:
-    """Whether a ``ThreadHop`` may make the call; a subclass may have its own way."""
+def is_plain(task: BackgroundTask, previous: BackgroundTask | None = None) -> bool:
+    """Whether a ``ThreadHop`` may make the call; a subclass may have its own way.
+
+    If the ``previous`` task was plain and calls the same function, so is this one.
+    """
     try:
+        # Often so, and a sixth of each call's time saved.
+        if (
+            previous is not None
+            and type(task) is type(previous) is BackgroundTask
+            and task.func is previous.func
+        ):
+            return True
         return type(task).__call__ is MAKE_CALL and not task.is_async
     except Exception:  # its own failure, when it is its turn
         return False
@@ -290,6 +301,7 @@ class ThreadHop:
 
         tasks, task, started = self._tasks, self.task, self.started
         lock, runner = self._lock, self._runner
+        checked = 0.0
         while True:
             # `with` would take three times as long, a tenth of each call's time.
             lock.acquire()
@@ -316,15 +328,22 @@ class ThreadHop:
                 # it, and a StopIteration becomes another exception.
                 self._hand_over(exc, None)
                 return
+            previous = task
             try:
                 task = tasks[started]
             except IndexError:
                 return  # the event loop looks again: more may be added meanwhile
             if type(task) is not BackgroundTask:
                 task = as_task(task)
-            if runner is None and not is_plain(task):
+            if runner is None and not is_plain(task, previous):
                 return
-            check_cancelled()
+            # To look each time would take a third of a short call's time. What is
+            # cancelled within 10 µs of the last look might as well be cancelled after
+            # the next start. (A clock that stands still is a test's.)
+            now = perf_counter()
+            if not 0 < now - checked < 1e-5:  # noqa: PLR2004
+                check_cancelled()
+                checked = now
 
     def _hand_over(
         self, exception: BaseException | None, result: Awaitable[object] | None

@@ -179,12 +179,12 @@ class BackgroundTasks:
         """
         # The pool reads local variables of this coroutine: see note_place_of_run().
         run = next(run_numbers)
-        self._begun = True  # last, as Ctrl-C may come in a call
         # Not as in `for task in tasks`: an iterator that has once found the end of the
         # list stays there, and misses what is added while a thread still works.
         tasks, runner = self.tasks, self._runner
         blocking = runner if isinstance(runner, BlockingRunner) else None
         started = 0  # how many of them; none of the rest has been
+        self._begun = True  # last, as Ctrl-C may come before
         try:
             if runner is not None and tasks:  # it may shield the first one
                 await checkpoint_if_cancelled()
@@ -250,8 +250,9 @@ class BackgroundTasks:
                 those that ``on_error`` raises, whose ``__context__`` are the tasks'. A
                 note on each of the tasks' names the task.
         """
+        group = GroupRun(self.tasks, self._start, self._on_error)
         self._begun = True
-        await GroupRun(self.tasks, self._start, self._on_error).run()
+        await group.run()
 
     async def _start(self, task: BackgroundTask) -> None:
         runner = self._runner

@@ -7,12 +7,13 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import anyio
 import pytest
 
-from .subject import BackgroundTask, BackgroundTasks
+from .subject import NAME, BackgroundTask, BackgroundTasks
 
 HERE = __name__
 Record = list[str]
@@ -201,6 +202,29 @@ async def test_nothing_starts_after_a_failure_that_comes_with_a_cancellation(
     assert [type(exc) for exc in reported] == [ValueError]
     assert record == []
     assert notes == [f"Not run: {HERE}.asynchronous."]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("clock", [perf_counter, lambda: 0.0, lambda: 1.0])
+async def test_nothing_starts_after_a_task_that_cancels_its_run_in_a_hop(
+    record: Record, monkeypatch: pytest.MonkeyPatch, clock: Callable[[], float]
+) -> None:
+    monkeypatch.setattr(f"{NAME}._task.perf_counter", clock)
+    notes: list[str] = []
+
+    def cancel() -> None:
+        anyio.from_thread.run_sync(scope.cancel)
+
+    def plain() -> None:
+        record.append("plain")
+
+    tasks = BackgroundTasks([plain, plain, cancel, plain, plain])
+    with anyio.CancelScope() as scope:
+        await keep_notes(tasks, notes)
+
+    name = f"{HERE}.{plain.__qualname__}"
+    assert record == ["plain", "plain"]
+    assert notes[1:] == [f"Not run: {name} (2 times)."]
 
 
 # By asyncio's own Task.cancel()

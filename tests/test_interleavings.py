@@ -360,10 +360,10 @@ MISTAKES: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
         [
             (
                 "_task.py",
-                "            if runner is None and not is_plain(task):\n",
+                "            if runner is None and not is_plain(task, previous):\n",
                 """\
             self.started = started + 1
-            if runner is None and not is_plain(task):
+            if runner is None and not is_plain(task, previous):
                 self.started = started
 """,
             ),

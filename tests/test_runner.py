@@ -163,6 +163,21 @@ async def test_subclass_of_a_task_runs_in_its_own_way(record: Record) -> None:
     assert record == ["announced", "plain", "announced", "async"]
 
 
+@pytest.mark.anyio
+async def test_subclass_of_a_task_has_its_own_way_with_the_same_function_too(
+    record: Record,
+) -> None:
+    class Announced(BackgroundTask):
+        async def __call__(self) -> None:
+            record.append("announced")
+            await super().__call__()
+
+    kinds = [BackgroundTask, Announced, Announced, BackgroundTask]
+    await BackgroundTasks([kind(plain, record) for kind in kinds])()
+
+    assert record == ["plain", *["announced", "plain"] * 2, "plain"]
+
+
 # A runner that blocks
 
 
