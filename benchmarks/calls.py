@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import cycle, islice
 from random import Random
@@ -238,7 +238,7 @@ def on_loop(loop: str, main: Coroutine[Any, Any, list[Row]]) -> list[Row]:
 
 
 @contextmanager
-def on_one_processor() -> Iterator[None]:
+def on_one_processor() -> Generator[None]:
     """Keep event loop and threads together.
 
     Where they are apart, a hop takes up to three times as long, if its processor has to
