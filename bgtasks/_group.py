@@ -40,6 +40,7 @@ class GroupRun:
         self._unfinished: dict[int, BackgroundTask] = {}  # of those started, by place
         self._failures: list[BaseException] = []
         self._cancellations: dict[int, BaseException] = {}  # by place
+        self._reported = set[int]()  # places of the tasks that on_error has been given
         # Notes of collections among the tasks, by place: the task group does not raise
         # the cancellation that they are on.
         self._notes: dict[int, list[str]] = {}
@@ -55,10 +56,17 @@ class GroupRun:
             end = exc
         # As in asyncio.TaskGroup, failures come before the cancellation of the group.
         if self._failures:
+            if end is not None and not is_cancellation(end):
+                self._failures.append(end)  # Ctrl-C on trio, sys.exit() in on_error
             end = self._combined_failures()
         if end is None:
             return
-        self.note_unfinished(end)
+        not_finished = [*self._unfinished.values(), *self._tasks[self._started :]]
+        if not_finished:
+            add_note(end, f"Not finished: {name_all(not_finished)}.", self._run)
+            for place in self._unfinished:
+                for note in self._notes.get(place, ()):
+                    add_note(end, note, self._run)
         try:
             raise end
         finally:
@@ -66,14 +74,6 @@ class GroupRun:
             del end
             self._failures.clear()
             self._cancellations.clear()
-
-    def note_unfinished(self, exc: BaseException) -> None:
-        not_finished = [*self._unfinished.values(), *self._tasks[self._started :]]
-        if not_finished:
-            add_note(exc, f"Not finished: {name_all(not_finished)}.", self._run)
-            for place in self._unfinished:
-                for note in self._notes.get(place, ()):
-                    add_note(exc, note, self._run)
 
     async def _run_round(self) -> bool:
         """Run the tasks not started yet; return whether another round may follow."""
@@ -83,10 +83,11 @@ class GroupRun:
                 self._unfinished[self._started] = as_task(item)
                 group.start_soon(self.run_one, self._started, group.cancel_scope)
         for place, exc in self._cancellations.items():
+            task = self._unfinished[place]
             try:
-                raise_failure(exc)
+                raise_failure(place in self._reported, exc)
             except RuntimeError as failure:
-                await self._report(failure, self._unfinished[place], place)
+                await self._report(failure, task, place)
             del self._unfinished[place]
         self._cancellations.clear()
         return not group.cancel_scope.cancel_called
@@ -116,9 +117,10 @@ class GroupRun:
 
     async def _report(self, exc: Exception, task: BackgroundTask, place: int) -> None:
         self._note_place(exc, task, place)
-        if self._on_error is None:
+        if self._on_error is None or place in self._reported:
             self._failures.append(exc)
             return
+        self._reported.add(place)
         try:
             await await_or_drop(self._on_error, self._on_error(task, exc))
         except Exception as raised:
@@ -140,12 +142,13 @@ class GroupRun:
                 return BaseExceptionGroup(message, [*failures])
 
 
-def raise_failure(cancellation: BaseException) -> None:
+def raise_failure(of_on_error: bool, cancellation: BaseException) -> None:  # noqa: FBT001
     """Raise what a task that was cancelled alone fails with.
 
     Raised, not only made: so it becomes the context of what ``on_error`` raises.
     """
-    msg = "the background task cancelled itself"
+    what = "on_error" if of_on_error else "the background task"
+    msg = f"{what} cancelled itself"
     raise RuntimeError(msg) from cancellation
 
 

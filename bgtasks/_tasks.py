@@ -177,7 +177,6 @@ class BackgroundTasks:
                 ``on_error``, or the one that ``on_error`` raises, whose ``__context__``
                 is the task's. Notes name the task and the tasks that were not run.
         """
-        # The pool reads local variables of this coroutine: see note_place_of_run().
         run = next(run_numbers)
         # Not as in `for task in tasks`: an iterator that has once found the end of the
         # list stays there, and misses what is added while a thread still works.

@@ -7,7 +7,7 @@ A parameter of that type gets the background tasks of the request.
 
 from abc import ABCMeta
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import replace
+from copy import copy
 from functools import partial, wraps
 from inspect import isabstract, signature
 from typing import (
@@ -176,8 +176,10 @@ def dependency_filling(
         fastapi_tasks: background.BackgroundTasks,
         made: Annotated[object, Depends(cls, use_cache=use_cache)],
     ) -> AsyncGenerator[object]:
-        if not isinstance(made, InjectedTasks):  # app.dependency_overrides[cls] made it
-            yield made
+        app = connection.scope.get("app")
+        is_overridden = cls in getattr(app, "dependency_overrides", ())
+        if is_overridden or not isinstance(made, InjectedTasks):
+            yield made  # a test collects the tasks, and does not run them
             return
         made._join(fastapi_tasks)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # of this module
         try:
@@ -261,10 +263,12 @@ class Metadata(tuple[object, ...]):  # noqa: SLOT001 (a tuple cannot have any)
         if isinstance(added, DependsClass):
             cls = self.made_by if added.dependency is None else added.dependency
             if isinstance(cls, Injection):
-                filled = cls.filled
+                filled = cls.bgtasks_filled
                 if not added.use_cache:
                     filled = dependency_filling(cls, use_cache=False)
-                return replace(added, dependency=filled)
+                # Not replace(): a subclass of Depends may have its own constructor.
+                added = copy(added)
+                object.__setattr__(added, "dependency", filled)  # it is frozen
         return added
 
 
@@ -289,8 +293,9 @@ class Injection(ABCMeta):  # so that a subclass may have an abstract class besid
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(name, bases, namespace, **kwargs)
-        cls.dependency: Callable[..., Awaitable[BackgroundTasks]] = dependency_of(cls)
-        cls.filled: Callable[..., Awaitable[object]] = dependency_filling(cls)
+        # Called so that no subclass has attributes of the same name.
+        cls.bgtasks_dependency = dependency_of(cls)
+        cls.bgtasks_filled = dependency_filling(cls)
         # What overrides this does not always call ours. It may come from a mixin.
         owner = next(each for each in cls.__mro__ if "__call__" in vars(each))
         if "__call__" in namespace or not issubclass(owner, InjectedTasks):
@@ -316,7 +321,7 @@ class Injection(ABCMeta):  # so that a subclass may have an abstract class besid
         except TypeError as exc:
             why = f"{exc}: write a constructor that needs no arguments"
             return cannot_be_made(cls, why)
-        return cls.dependency
+        return cls.bgtasks_dependency
 
     __class__ = property(class_of_annotated)  # pyright: ignore[reportIncompatibleMethodOverride]  # it has no setter
 
@@ -373,7 +378,7 @@ def background_tasks(**given: Any) -> Callable[..., Awaitable[BackgroundTasks]]:
         msg = str(exc).replace("Options.__init__", "background_tasks")
         raise TypeError(msg) from None
     if vars(options) == vars(Options()):
-        return BackgroundTasks.dependency
+        return BackgroundTasks.bgtasks_dependency
     new = partial(make_tasks, BackgroundTasks, options)
     new()  # refuses wrong options now, not in a request
     return dependency_of(new)

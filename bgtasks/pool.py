@@ -11,11 +11,10 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import Context, copy_context
-from inspect import getcoroutinelocals, iscoroutine
 from math import inf
 from traceback import walk_tb
-from types import CodeType, CoroutineType, TracebackType
-from typing import Annotated, Any, Self
+from types import CodeType, TracebackType
+from typing import Annotated, Self
 
 from anyio import (
     Event,
@@ -33,9 +32,8 @@ from ._calls import (
     check_callable,
     check_parameters,
 )
-from ._group import GroupRun
-from ._notes import add_note, notes_of_runs, replace_note
-from ._task import BackgroundTask, ThreadHop, name_all, note_place, start_by
+from ._notes import notes_of_runs, replace_note
+from ._task import BackgroundTask, ThreadHop, name_all, start_by
 from ._tasks import BackgroundTasks, note_not_run
 
 __all__ = ["TaskPool"]
@@ -270,8 +268,7 @@ class OpenPool:
         runner: Callable[[BackgroundTask], Awaitable[object]] | None,
     ) -> None:
         self.waiting: deque[HandedOver] = deque()
-        # Each with the awaitable of its call, or None until it is called.
-        self.running: dict[HandedOver, Awaitable[object] | None] = {}
+        self.running: set[HandedOver] = set()
         self.is_left: bool = False  # takes no more tasks
         self.interrupt: KeyboardInterrupt | None = None
         self._group = group
@@ -291,12 +288,12 @@ class OpenPool:
         try:
             while self.waiting and len(self.running) < self._limit:
                 handed = self.waiting.popleft()
-                self.running[handed] = None
+                self.running.add(handed)
                 try:
                     # It gets a copy of the context in which it is started.
                     handed.context.run(self._start, handed)
                 except Exception as exc:  # there is no event loop any more
-                    self.running.pop(handed, None)
+                    self.running.discard(handed)
                     handed.failure = exc
                     self._log(handed)
         finally:
@@ -311,6 +308,7 @@ class OpenPool:
 
     async def cut_off(self, why: str) -> None:
         """Cancel the tasks that have not ended, and report them in a short time."""
+        waiting = {*self.waiting}
         tasks = [*self.waiting, *self.running]
         self.waiting.clear()
         if not tasks:
@@ -321,8 +319,9 @@ class OpenPool:
             self._group.cancel_scope.cancel()
             for handed in tasks:
                 if handed.failure is None:
-                    call = self.running.get(handed)
-                    handed.failure = interrupted(handed.task, call, why)
+                    handed.failure = interrupted(
+                        handed.task, why, has_begun=handed not in waiting
+                    )
                     if self._on_error is not None:
                         handed.context.run(
                             self._group.start_soon, self._report_in_time, handed
@@ -338,10 +337,7 @@ class OpenPool:
         # Nothing may be raised: the group would cancel all other tasks.
         try:
             if handed.failure is None:  # else it was cut off before it began
-                task, runner = handed.task, self._runner
-                call = task() if runner is None else start_by(runner, task)
-                self.running[handed] = call
-                await call
+                await self._call(handed.task)
         except KeyboardInterrupt as exc:
             self._end_by(exc, handed)
         except GeneratorExit as exc:
@@ -359,10 +355,16 @@ class OpenPool:
                 self._log_after_cut_off(handed, exc)
         if handed.is_reported:
             handed.failure = None  # its traceback refers to this frame: no cycle
-        self.running.pop(handed, None)
+        self.running.discard(handed)
         self.start_waiting()
         if self.is_left and not self.running and not self.waiting:
             self._idle.set()
+
+    async def _call(self, task: BackgroundTask) -> None:
+        if self._runner is None:
+            await task()
+            return
+        await start_by(self._runner, task)
 
     async def _report_in_time(self, handed: HandedOver) -> None:
         with move_on_after(LAST_WORDS, shield=True):
@@ -457,60 +459,16 @@ def is_of_cancellation(exc: BaseException) -> bool:
     return False
 
 
-def interrupted(
-    task: BackgroundTask, call: Awaitable[object] | None, why: str
-) -> Exception:
-    """Return what to report of a task that does not end.
-
-    Notes say how far a collection has come, or name its tasks.
-    """
+def interrupted(task: BackgroundTask, why: str, *, has_begun: bool) -> Exception:
+    """Return what to report of a task that does not end; a collection's are named."""
     failure = InterruptedError(f"the background task {why}")
-    tasks = task.func
-    notes = notes_of_call(call)
-    for note in notes:
-        failure.add_note(note)
-    if isinstance(tasks, BackgroundTasks) and not notes:
-        if call is None:
-            note_not_run(failure, tasks, f"because it {why}")
-        else:  # a runner runs it in another task, perhaps
-            replace_note(failure, "Not all finished: ", f"{name_all(tasks.tasks)}.")
+    if isinstance(task.func, BackgroundTasks):
+        if has_begun:
+            # How far it is now, it may not be when it is cancelled.
+            replace_note(failure, "Not all finished: ", f"{name_all(task.func.tasks)}.")
+        else:
+            note_not_run(failure, task.func, f"because it {why}")
     return failure
-
-
-def notes_of_call(call: object) -> list[str]:
-    """Return the notes of the runs in a call, as if they were cancelled where they are.
-
-    The report cannot wait until they are cancelled: a thread may never return. So their
-    places are read from their local variables. If each run kept its place where all can
-    see it, each run would take longer.
-    """
-    notes: list[str] = []
-    calls: list[CoroutineType[Any, Any, Any]] = []
-    while iscoroutine(call):
-        calls.append(call)
-        call = call.cr_await
-    here: dict[str, Any] = {}
-    with suppress(Exception):  # a report without names is better than none
-        for each in reversed(calls):
-            inner, here = here, getcoroutinelocals(each)
-            told = InterruptedError()
-            if each.cr_code is BackgroundTasks.run_single.__code__:
-                note_place_of_run(told, here, inner.get("self"))
-            elif each.cr_code is GroupRun.run.__code__:
-                here["self"].note_unfinished(told)
-            notes += getattr(told, "__notes__", ())
-    return notes
-
-
-def note_place_of_run(told: Exception, here: dict[str, Any], inner: object) -> None:
-    tasks, started, run = here["tasks"], here["started"], here["run"]
-    task: Any = here.get("task")
-    if isinstance(inner, ThreadHop):  # the thread goes on by itself
-        started, task = inner.started, inner.task
-    if started > here.get("before", 0):
-        note_place(told, task, started, len(tasks), run)
-    if not_run := tasks[started:]:
-        add_note(told, f"Not run: {name_all(not_run)}.", run)
 
 
 def as_failure(exc: BaseException) -> Exception:

@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import pickle
+import signal
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -384,6 +385,43 @@ def test_task_whose_report_is_cancelled_is_named(task: Callable[[], object]) -> 
     asyncio.run(main())
 
     assert notes == [f"Not finished: {BackgroundTask(task).name}."]
+
+
+def test_on_error_that_somebody_cancels_is_called_once() -> None:
+    reported: list[str] = []
+
+    async def report(task: BackgroundTask, exc: Exception) -> None:
+        reported.append(task.name)
+        closed = asyncio.get_running_loop().create_future()
+        closed.cancel()
+        await closed
+
+    tasks = BackgroundTasks([fail, fine], as_group=True, on_error=report)
+    with pytest.raises(ExceptionGroup) as caught:
+        asyncio.run(tasks())
+
+    assert reported == [f"{HERE}.fail"]
+    (failure,) = caught.value.exceptions
+    assert str(failure) == "on_error cancelled itself"
+    assert failure.__notes__ == [f"At background task 1 of 2, {HERE}.fail."]
+
+
+def test_interrupt_comes_with_the_failures() -> None:
+    async def main() -> None:
+        async def interrupt() -> None:
+            await trio.testing.wait_all_tasks_blocked()
+            signal.raise_signal(signal.SIGINT)  # trio raises it in the main task
+            await trio.sleep_forever()
+
+        await BackgroundTasks([fail_async, interrupt], as_group=True)()
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        trio.run(main)
+
+    interrupts, others = caught.value.split(KeyboardInterrupt)
+    assert interrupts is not None
+    assert others is not None
+    assert isinstance(others.exceptions[0], Failure)
 
 
 @pytest.mark.anyio

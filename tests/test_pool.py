@@ -677,7 +677,7 @@ async def test_tasks_of_a_collection_are_named_if_it_does_not_end(
     notes = [exc.__notes__ for _, exc in reports]
     names = f"{HERE}.forever, {HERE}.nothing."
     assert sorted(notes) == [
-        [f"At background task 1 of 2, {HERE}.forever.", f"Not run: {HERE}.nothing."],
+        [f"Not all finished: {names}"],
         [f"Not run, because it did not end within 0 seconds: {names}"],
     ]
     with pytest.raises(RuntimeError) as refused:
@@ -685,114 +685,6 @@ async def test_tasks_of_a_collection_are_named_if_it_does_not_end(
     assert refused.value.__notes__ == [
         f"Not run, because the pool refused them: {names}"
     ]
-
-
-async def ends() -> None: ...
-
-
-def stopped_at_the_second(kind: str, gate: Gate) -> tuple[BackgroundTasks, list[str]]:
-    """Return a collection that stops at its second task, and the notes about that."""
-    plain, waits = BackgroundTask(gate.plain), BackgroundTask(gate.wait)
-    last = f"Not run: {HERE}.nothing."
-    at_plain = [f"At background task 2 of 3, {plain.name}.", last]
-    at_async = [f"At background task 2 of 3, {waits.name}.", last]
-
-    async def runner(task: BackgroundTask) -> None:
-        await task()
-
-    inner = BackgroundTasks([nothing, plain, nothing])
-    at_inner = ["At background task 2 of 3, bgtasks.BackgroundTasks.", last]
-    group = BackgroundTasks([ends, plain], as_group=True)
-    return {
-        "async functions": (BackgroundTasks([ends, waits, nothing]), at_async),
-        "plain functions": (BackgroundTasks([nothing, plain, nothing]), at_plain),
-        "plain after async": (BackgroundTasks([ends, plain, nothing]), at_plain),
-        "async after plain": (BackgroundTasks([nothing, waits, nothing]), at_async),
-        "runner": (BackgroundTasks([ends, plain, nothing], runner=runner), at_plain),
-        "group": (group, [f"Not finished: {plain.name}."]),
-        "nested": (BackgroundTasks([ends, inner, nothing]), [*at_plain, *at_inner]),
-    }[kind]
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("how", ["drain ends", "cancelled"])
-@pytest.mark.parametrize("given", ["itself", "in a lambda", "in a runner"])
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "async functions",
-        "plain functions",
-        "plain after async",
-        "async after plain",
-        "runner",
-        "group",
-        "nested",
-    ],
-)
-async def test_tasks_that_have_ended_are_not_named_if_their_collection_does_not_end(
-    kind: str, given: str, how: str, gate: Gate, reports: Reports
-) -> None:
-    def report(task: BackgroundTask, exc: Exception) -> None:
-        reports.append((task.name, exc))
-        gate.opened.set()
-
-    async def runner(task: BackgroundTask) -> None:
-        with anyio.fail_after(60):
-            await task()
-
-    tasks, notes = stopped_at_the_second(kind, gate)
-    in_a_runner = given == "in a runner"
-    pool = TaskPool(drain=0, on_error=report, runner=runner if in_a_runner else None)
-    with soon():
-        async with anyio.create_task_group() as group, pool:
-            await pool((lambda: tasks()) if given == "in a lambda" else tasks)
-            await gate.has(1)
-            if how == "cancelled":
-                group.cancel_scope.cancel()
-
-    ((_, exc),) = reports
-    assert isinstance(exc, InterruptedError)
-    assert exc.__notes__ == notes
-
-
-@pytest.mark.anyio
-async def test_plain_functions_without_a_thread_are_named_as_not_run(
-    gate: Gate, reports: Reports, report: Callable[[BackgroundTask, Exception], object]
-) -> None:
-    limiter = current_thread_limiter()
-    threads, limiter.total_tokens = limiter.total_tokens, 1
-    try:
-        with soon():
-            async with anyio.create_task_group() as group:
-                group.start_soon(BackgroundTask(gate.plain))  # not of the pool
-                await gate.has(1)
-                async with TaskPool(drain=0, on_error=report) as pool:
-                    await pool(BackgroundTasks([ends, nothing, nothing]))
-                    await anyio.wait_all_tasks_blocked()
-                gate.opened.set()
-    finally:
-        limiter.total_tokens = threads
-
-    ((_, exc),) = reports
-    assert exc.__notes__ == [f"Not run: {HERE}.nothing (2 times)."]
-
-
-@pytest.mark.anyio
-async def test_tasks_are_named_together_if_their_runner_hides_how_far_they_are(
-    reports: Reports, report: Callable[[BackgroundTask, Exception], object]
-) -> None:
-    async def in_another_task(task: BackgroundTask) -> None:
-        async with anyio.create_task_group() as group:
-            group.start_soon(task)
-
-    with soon():
-        pool = TaskPool(drain=0, on_error=report, runner=in_another_task)
-        async with pool:
-            await pool(BackgroundTasks([ends, forever]))
-            await anyio.wait_all_tasks_blocked()
-
-    ((_, exc),) = reports
-    assert exc.__notes__ == [f"Not all finished: {HERE}.ends, {HERE}.forever."]
 
 
 @pytest.mark.anyio

@@ -15,7 +15,7 @@ from unittest.mock import MagicMock, create_autospec, patch
 
 import fastapi
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request, params
 from fastapi.responses import JSONResponse
 from starlette import background
 from typing_extensions import Doc, override
@@ -465,6 +465,47 @@ async def test_override_of_a_class_as_a_dependency_replaces_it() -> None:
     await get(app)
 
     assert ran == ["fake"]
+
+
+async def test_override_of_a_class_as_a_dependency_collects_its_tasks() -> None:
+    app = FastAPI()
+    ran: list[object] = []
+    collected = Mailing()
+
+    @app.get("/")
+    async def endpoint(tasks: Annotated[Mailing, Depends(Mailing)]) -> None:
+        tasks.add_task(ran.append, "ran")
+
+    app.dependency_overrides[Mailing] = lambda: collected
+    await get(app)
+
+    assert collected.tasks == [bgtasks.BackgroundTask(ran.append, "ran")]
+    assert ran == []
+
+
+async def test_class_as_the_dependency_of_another_kind_of_depends_runs_too() -> None:
+    app = FastAPI()
+    ran: list[object] = []
+
+    class Inject(params.Depends):
+        def __init__(self, dependency: type) -> None:
+            super().__init__(dependency=dependency)
+
+    class Tasks(BackgroundTasks):
+        filled = dependency = "its own"
+
+        def __init__(self, user: str = "ada") -> None:
+            super().__init__()
+            self.user = user
+
+    def endpoint(tasks: Any) -> None:
+        tasks.add_task(ran.extend, [tasks.user, tasks.filled, tasks.dependency])
+
+    endpoint.__annotations__["tasks"] = Annotated[Tasks, Inject(Tasks)]
+    app.get("/")(endpoint)
+    await get(app)
+
+    assert ran == ["ada", "its own", "its own"]
 
 
 async def test_other_dependency_of_a_class_is_called_as_it_is() -> None:
