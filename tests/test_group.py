@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import os
 import pickle
 import signal
 import threading
@@ -406,11 +407,13 @@ def test_on_error_that_somebody_cancels_is_called_once() -> None:
     assert failure.__notes__ == [f"At background task 1 of 2, {HERE}.fail."]
 
 
+@pytest.mark.usefixtures("sigint_is_heard")
 def test_interrupt_comes_with_the_failures() -> None:
     async def main() -> None:
         async def interrupt() -> None:
             await trio.testing.wait_all_tasks_blocked()
-            signal.raise_signal(signal.SIGINT)  # trio raises it in the main task
+            # While trio waits: it raises the interrupt in its main task.
+            await trio.to_thread.run_sync(os.kill, os.getpid(), signal.SIGINT)
             await trio.sleep_forever()
 
         await BackgroundTasks([fail_async, interrupt], as_group=True)()
