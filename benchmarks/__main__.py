@@ -59,7 +59,7 @@ def main() -> None:
         for row in engines.sending(max(3, rounds // 3), given.sent):
             done(row)
     if given.only in {None, "checkers"}:
-        for row in checkers.checking(max(1, rounds // 2), given.check_calls):
+        for row in checkers.checking(rounds, given.check_calls):
             done(row)
 
     print(table(rows))
