@@ -294,8 +294,10 @@ class Injection(ABCMeta):  # so that a subclass may have an abstract class besid
     ) -> None:
         super().__init__(name, bases, namespace, **kwargs)
         # Called so that no subclass has attributes of the same name.
-        cls.bgtasks_dependency = dependency_of(cls)
-        cls.bgtasks_filled = dependency_filling(cls)
+        cls.bgtasks_dependency: Callable[..., Awaitable[BackgroundTasks]] = (
+            dependency_of(cls)
+        )
+        cls.bgtasks_filled: Callable[..., Awaitable[object]] = dependency_filling(cls)
         # What overrides this does not always call ours. It may come from a mixin.
         owner = next(each for each in cls.__mro__ if "__call__" in vars(each))
         if "__call__" in namespace or not issubclass(owner, InjectedTasks):

@@ -687,6 +687,28 @@ async def test_tasks_of_a_collection_are_named_if_it_does_not_end(
     ]
 
 
+def test_collection_that_is_cancelled_alone_says_what_it_did_not_run(
+    reports: Reports, report: Callable[[BackgroundTask, Exception], object]
+) -> None:
+    async def await_cancelled() -> None:
+        shared = asyncio.get_running_loop().create_future()
+        shared.cancel()
+        await shared
+
+    async def main() -> None:
+        async with TaskPool(on_error=report) as pool:
+            await pool(BackgroundTasks([await_cancelled, nothing]))
+
+    asyncio.run(main())
+
+    ((_, exc),) = reports
+    assert str(exc) == "the background task was cancelled"
+    assert exc.__notes__ == [
+        f"At background task 1 of 2, {HERE}.{await_cancelled.__qualname__}.",
+        f"Not run: {HERE}.nothing.",
+    ]
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize("kind", ["alone", "in a collection", "in a group"])
 async def test_failure_of_a_plain_function_after_it_was_cut_off_goes_to_the_logger(
