@@ -7,6 +7,7 @@ A parameter of that type gets the background tasks of the request.
 
 from abc import ABCMeta
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from copy import copy
 from functools import partial, wraps
 from inspect import isabstract, signature
@@ -146,13 +147,8 @@ def dependency_of(
         connection: HTTPConnection, fastapi_tasks: background.BackgroundTasks
     ) -> "AsyncGenerator[BackgroundTasks]":
         tasks = new_tasks()
-        tasks._join(fastapi_tasks)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # of this module
-        try:
+        async with joined(tasks, connection, fastapi_tasks):
             yield tasks
-        except BaseException as exc:
-            await run_rest(tasks, connection, exc)
-            raise
-        await run_rest(tasks, connection)
 
     # Apart, since `Depends(..., scope="function")` would end a generator before the
     # response is sent. Both are async: a plain one would cost a hop to a worker thread.
@@ -181,13 +177,8 @@ def dependency_filling(
         if is_overridden or not isinstance(made, InjectedTasks):
             yield made  # a test collects the tasks, and does not run them
             return
-        made._join(fastapi_tasks)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # of this module
-        try:
+        async with joined(made, connection, fastapi_tasks):
             yield made
-        except BaseException as exc:
-            await run_rest(made, connection, exc)
-            raise
-        await run_rest(made, connection)
 
     async def dependency(
         tasks: Annotated[
@@ -199,20 +190,32 @@ def dependency_filling(
     return dependency
 
 
-async def run_rest(
+@asynccontextmanager
+async def joined(
     tasks: InjectedTasks,
     connection: HTTPConnection,
-    exc: BaseException | None = None,
-) -> None:
-    """Run the tasks that FastAPI has not run, unless the request has failed.
+    fastapi_tasks: background.BackgroundTasks,
+) -> AsyncGenerator[None]:
+    """Let FastAPI run the tasks. At the end, run what it has not run.
 
     FastAPI runs its own ones while all dependencies are open, but drops them when the
     endpoint returns a response with a background of its own, and does not run them
-    after a WebSocket.
+    after a WebSocket. If the request has failed, nobody runs them.
     """
-    if exc is not None and not is_end_of_websocket(connection, exc):
-        note_not_run(exc, tasks, "because the request failed")
-    elif tasks.tasks:  # else FastAPI has run them: a subclass's __call__ may do more
+    tasks._join(fastapi_tasks)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # of this module
+    try:
+        yield
+    except BaseException as exc:
+        if is_end_of_websocket(connection, exc):
+            await run_rest(tasks)
+        else:
+            note_not_run(exc, tasks, "because the request failed")
+        raise
+    await run_rest(tasks)
+
+
+async def run_rest(tasks: InjectedTasks) -> None:
+    if tasks.tasks:  # else FastAPI has run them: a subclass's __call__ may do more
         await tasks()
 
 
