@@ -89,18 +89,19 @@ def running(*command: str, **environment: str) -> Generator[Iterator[str]]:
         start_new_session=True,  # a group of its own: what it starts ends with it
     ) as process:
 
-        def end(how: signal.Signals) -> None:
+        def kill_all() -> None:
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, how)
+                os.killpg(process.pid, signal.SIGKILL)
 
-        watchdog = Timer(PATIENCE, end, [signal.SIGKILL])
+        watchdog = Timer(PATIENCE, kill_all)
         watchdog.start()
         try:
             yield (line.rstrip() for line in process.stdout or ())
         finally:
-            end(signal.SIGTERM)
+            process.terminate()  # by itself: it then ends its own processes
             process.wait()
             watchdog.cancel()
+            kill_all()  # what it has left
 
 
 def fail(reason: str) -> NoReturn:

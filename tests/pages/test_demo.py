@@ -1,18 +1,15 @@
 """`make demo`, run as its user does: it shows what it promises and leaves nothing."""
 
-import os
 import re
 import signal
-import subprocess
-import sys
-from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
+from tests.demos import assert_nothing_is_left, interrupt, shown_by
 from tests.project import ROOT
 
-DEMO = [sys.executable, "-u", "-m", "examples.demo"]
+DEMO = "examples.demo"
 SIGN_UP = ROOT / "examples" / "signup.py"
 
 
@@ -23,32 +20,13 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shown(temporary: Path) -> str:
-    """Return what the demo prints, after it has ended well."""
-    demo = subprocess.run(
-        DEMO,
-        cwd=ROOT,
-        env=os.environ | {"TMPDIR": str(temporary)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert demo.returncode == 0, demo.stdout + demo.stderr
-    assert not demo.stderr
-    return demo.stdout
+    return shown_by(DEMO, temporary)
 
 
 def milliseconds(pattern: str, shown: str) -> tuple[float, ...]:
     match = re.search(pattern.replace("MS", r"([0-9.]+) ms"), shown)
     assert match, shown
     return tuple(float(ms) for ms in match.groups())
-
-
-def assert_nobody_serves(shown: str) -> None:
-    address = re.search(r"on http://(127\.0\.0\.1:\d+)", shown)
-    assert address
-    with pytest.raises(ConnectionRefusedError):
-        HTTPConnection(address[1]).connect()
 
 
 def test_response_is_received_before_the_tasks_end(shown: str) -> None:
@@ -105,8 +83,7 @@ def test_checker_names_the_line_of_the_wrong_call(
 
 
 def test_nothing_is_left_after_the_demo(shown: str, temporary: Path) -> None:
-    assert_nobody_serves(shown)
-    assert list(temporary.iterdir()) == []
+    assert_nothing_is_left(shown, temporary)
 
 
 @pytest.mark.usefixtures("sigint_is_heard")
@@ -114,19 +91,6 @@ def test_nothing_is_left_after_the_demo(shown: str, temporary: Path) -> None:
 def test_nothing_is_left_after_an_interrupted_demo(
     how: signal.Signals, tmp_path: Path
 ) -> None:
-    with subprocess.Popen(
-        DEMO,
-        cwd=ROOT,
-        env=os.environ | {"TMPDIR": str(tmp_path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as demo:
-        assert demo.stdout
-        shown = demo.stdout.readline()
-        demo.send_signal(how)
-        shown += demo.stdout.read()
+    shown = interrupt(DEMO, how, tmp_path, lines=1)
 
-    assert demo.returncode != 0
-    assert_nobody_serves(shown)
-    assert list(tmp_path.iterdir()) == []
+    assert_nothing_is_left(shown, tmp_path)
