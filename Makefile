@@ -7,6 +7,8 @@ PYTEST := $(BIN)/python -m pytest
 # These cannot be installed beside the rest: their groups in pyproject.toml include "apart".
 APART := $(shell sed -n 's/^\([a-z-]*\) = .*"apart".*/\1/p' pyproject.toml)
 APART_FRAMEWORKS := $(filter-out arq celery-types,$(APART))
+# Images set it; then each of hundreds of processes would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile)
 
