@@ -7,8 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 # These cannot be installed beside the rest: their groups in pyproject.toml include "apart".
 APART := $(shell sed -n 's/^\([a-z-]*\) = .*"apart".*/\1/p' pyproject.toml)
 APART_FRAMEWORKS := $(filter-out arq celery-types,$(APART))
-# Images set it; then each of hundreds of processes would compile all that it imports.
-unexport PYTHONDONTWRITEBYTECODE
+unexport PYTHONDONTWRITEBYTECODE # which images set: each of many processes would compile what it imports
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile)
 
@@ -36,9 +35,8 @@ packages: ## Install the browser and the server that tests need, on Debian and i
 clean: ## Remove what make has made
 	rm -rf .venv .envs build dist site .coverage .*_cache examples/esmerald_tasks.py tests/integrations/test_esmerald.py
 
-# Checks
+# Checks: several run at once, so the longest come first
 
-# Several run at once, so the longest come first.
 PARTS := test-frameworks build test-docs test test-pages test-engines strict types test-editors lint
 check: $(READY) .envs/docs/ready $(APART:%=.envs/%/ready) ## All of it: what a change must pass
 	@$(BIN)/python -m tools.check $(PARTS)
