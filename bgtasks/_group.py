@@ -148,7 +148,7 @@ def raise_failure(of_on_error: bool, cancellation: BaseException) -> None:  # no
     Raised, not only made: so it becomes the context of what ``on_error`` raises.
     """
     what = "on_error" if of_on_error else "the background task"
-    msg = f"{what} cancelled itself"
+    msg = f"{what} was cancelled, but the run was not"
     raise RuntimeError(msg) from cancellation
 
 

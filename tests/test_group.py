@@ -313,7 +313,7 @@ def test_task_that_cancels_itself_is_a_failure() -> None:
         asyncio.run(BackgroundTasks([cancel_itself, fine], as_group=True)())
 
     (failure,) = caught.value.exceptions
-    assert str(failure) == "the background task cancelled itself"
+    assert str(failure) == "the background task was cancelled, but the run was not"
     assert isinstance(failure.__cause__, asyncio.CancelledError)
 
 
@@ -336,7 +336,7 @@ def test_task_that_somebody_cancels_goes_to_on_error(*, raises: bool) -> None:
 
     ((task, failure),) = reported
     assert task == BackgroundTask(await_cancelled)
-    assert str(failure) == "the background task cancelled itself"
+    assert str(failure) == "the background task was cancelled, but the run was not"
     assert failure.__notes__ == [f"At background task 1 of 2, {task.name}."]
 
 
@@ -403,7 +403,7 @@ def test_on_error_that_somebody_cancels_is_called_once() -> None:
 
     assert reported == [f"{HERE}.fail"]
     (failure,) = caught.value.exceptions
-    assert str(failure) == "on_error cancelled itself"
+    assert str(failure) == "on_error was cancelled, but the run was not"
     assert failure.__notes__ == [f"At background task 1 of 2, {HERE}.fail."]
 
 
