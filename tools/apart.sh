@@ -11,6 +11,9 @@ if [ "$name" = esmerald ]; then
     done
 fi
 
+# What mypy has found out about the framework serves the typetests too.
+export MYPY_CACHE_DIR="$PWD/.envs/$1/.mypy_cache"
+
 set -x
 $python -m tools.types ".envs/$1"
 $python -m pytest $(find tests -name "test_$name.py") typetests/test_examples.py -k "$name"

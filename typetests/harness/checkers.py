@@ -135,7 +135,12 @@ def read_zuban(output: str) -> list[Report]:
 MODULE = (sys.executable, "-m")
 ZUBAN = str(Path(sysconfig.get_path("scripts"), "zuban"))
 VERSION = f"--python-version={PYTHON_VERSION}"
-MYPY = ("--config-file=mypy.ini", f"--python-executable={sys.executable}", VERSION, ".")
+# Not ".": with a cache, mypy takes a file as unchanged if its path, its size and the second
+# of its change are the same, and no two of these folders have one path.
+MYPY = (
+    *("--config-file=mypy.ini", f"--python-executable={sys.executable}", VERSION),
+    "{folder}",
+)
 # How each is started, in a folder of example files, and understood.
 ASK: Mapping[str, tuple[Iterable[str], Callable[[str], list[Report]]]] = {
     "mypy": ((*MODULE, "mypy", "--output=json", *MYPY), read_mypy),
@@ -189,8 +194,6 @@ def ask_checkers(
             **os.environ,
             "PYTHONPATH": python_path,
             "MYPYPATH": python_path,  # mypy and zuban do not read PYTHONPATH
-            # With a cache of other files, mypy has once missed a wrong argument.
-            "MYPY_CACHE_DIR": str(folder / ".mypy_cache"),
             "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",  # that there is a newer pyright
         }
         asked = {
@@ -206,7 +209,7 @@ def ask(
     command, read = ASK[checker]
     try:
         done = subprocess.run(  # noqa: S603 (our own commands)
-            [*command],
+            [part.format(folder=folder) for part in command],
             check=False,
             capture_output=True,
             cwd=folder,

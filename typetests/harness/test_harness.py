@@ -95,6 +95,8 @@ WORSE: dict[str, tuple[str, str, dict[str, tuple[str, ...]]]] = {
     ),
 }
 
+NOT_FOUND = "not_found.py"
+
 
 def worse_package(folder: Path, name: str, old: str, new: str) -> None:
     """Copy the package under that name, with a change in each of its signatures."""
@@ -110,7 +112,7 @@ def worse_package(folder: Path, name: str, old: str, new: str) -> None:
 
 @pytest.fixture(scope="module")
 def worse(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Reports]:
-    """The examples of each package that is made worse, and what is said of them all."""
+    """What is said of the examples of each package that is made worse, or not found."""
     folder = tmp_path_factory.mktemp("worse")
     for name, (old, new, _) in WORSE.items():
         worse_package(folder / "packages", name, old, new)
@@ -118,8 +120,10 @@ def worse(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Reports]:
             text = (EXAMPLES / file).read_text("utf-8")
             text = text.replace(f"from {PACKAGE} import", f"from {name} import")
             (folder / f"{name}_{file}").write_text(text, "utf-8")
+    not_found = SMALL.replace("from bgtasks", "from bgtask")
+    (folder / NOT_FOUND).write_text(not_found, "utf-8")
     path = str(folder / "packages")
-    return folder, ask_checkers(folder.glob("*.py"), REJECTING, python_path=path)
+    return folder, ask_checkers(folder.glob("*.py"), CHECKERS, python_path=path)
 
 
 @pytest.mark.parametrize("name", WORSE)
@@ -254,8 +258,8 @@ def test_a_misplaced_mark_is_refused(old: str, new: str, tmp_path: Path) -> None
 def test_a_misspelt_configuration_is_an_error(
     checker: str, configuration: str, tmp_path: Path
 ) -> None:
-    path = tmp_path / "small.py"
-    path.write_text(SMALL, "utf-8")
+    path = tmp_path / "empty.py"
+    path.touch()
     for name in CONFIGURATION:
         text = (HERE / name).read_text("utf-8").replace("strict", "stricht")
         text = text.replace('all = "error"', 'al = "error"')
@@ -269,10 +273,11 @@ def test_a_misspelt_configuration_is_an_error(
 
 
 @pytest.mark.parametrize("checker", CHECKERS)
-def test_a_package_that_is_not_found_is_noticed(checker: str, tmp_path: Path) -> None:
-    path = tmp_path / "small.py"
-    path.write_text(SMALL.replace("from bgtasks", "from bgtask"), "utf-8")
-    problems = problems_in(read_examples(path), ask_checkers([path], [checker]))
+def test_a_package_that_is_not_found_is_noticed(
+    checker: str, worse: tuple[Path, Reports]
+) -> None:
+    folder, found = worse
+    problems = problems_in(read_examples(folder / NOT_FOUND), found)
     assert f"outside_examples[{checker}]" in problems
 
 

@@ -58,9 +58,9 @@ def outside_examples(
 def reports_in(
     file: ExampleFile, part: ExampleFile | Example | Statement, reports: list[Report]
 ) -> list[Report]:
+    name = file.path.name
     return [
         report
         for report in reports
-        if report.file == file.path.name
-        and part.first_line <= report.line <= part.last_line
+        if report.file == name and part.first_line <= report.line <= part.last_line
     ]
