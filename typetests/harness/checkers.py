@@ -135,8 +135,8 @@ def read_zuban(output: str) -> list[Report]:
 MODULE = (sys.executable, "-m")
 ZUBAN = str(Path(sysconfig.get_path("scripts"), "zuban"))
 VERSION = f"--python-version={PYTHON_VERSION}"
-# Not ".": with a cache, mypy takes a file as unchanged if its path, its size and the second
-# of its change are the same, and no two of these folders have one path.
+# Not ".": with a cache, mypy takes a file as unchanged if its path, its size and the
+# second of its change are the same, and no two of these folders have one path.
 MYPY = (
     *("--config-file=mypy.ini", f"--python-executable={sys.executable}", VERSION),
     "{folder}",
