@@ -1,19 +1,23 @@
 """Check types under every checker, in an environment: ``python -m tools.types .venv``.
 
 With ``.envs/ellar`` these are the files of that framework alone: it cannot be installed
-beside the others.
+beside the others. In ``.venv`` these are all other files, and what the pages show.
 """
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.project import APART, ROOT
+from tests.reader import programs_of
 
 # The examples of typetests are wrong on purpose, and have a runner of their own.
 CHECKED = ("benchmarks", "bgtasks", "examples", "tests", "tools", "typetests")
 WRONG = {ROOT / "typetests" / name for name in ("examples", "gaps", "integrations")}
+SAMPLES = ROOT / "build" / "samples"
 OF_ONE = (
     "bgtasks/{}.py",
     "examples/{}_tasks.py",
@@ -42,9 +46,28 @@ def files() -> list[Path]:
     ]
 
 
+def samples() -> list[Path]:
+    """Write the programs of the pages as files, and return those."""
+    shutil.rmtree(SAMPLES, ignore_errors=True)
+    SAMPLES.mkdir(parents=True)
+    written: list[Path] = []
+    for page in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]:
+        for number, program in enumerate(programs_of(page)):
+            if "from arq" in program.text or "subjet=" in program.text:
+                continue  # its environment is another one; it is wrong on purpose
+            # Not all that Celery and dramatiq return has a type.
+            untyped = re.search(r"from celery|import dramatiq", program.text)
+            mode = "basic" if untyped else "strict"
+            head = f"# pyright: {mode}, reportMissingTypeStubs=false\n"
+            file = SAMPLES / f"{page.stem.replace('-', '_')}_{number}.py"
+            file.write_text(head + program.text, "utf-8")
+            written.append(file)
+    return written
+
+
 def main(environment: Path) -> None:
     name = environment.name
-    chosen = files() if name == ".venv" else files_of(name)
+    chosen = [*files(), *samples()] if name == ".venv" else files_of(name)
     given = [str(file.relative_to(ROOT)) for file in chosen]
     print(f"Check the types of {len(given)} files, in {environment}", flush=True)  # noqa: T201
     python = environment / "bin" / "python"

@@ -1,4 +1,4 @@
-"""The pages of docs/: what they show type-checks, and says what is so."""
+"""The pages of docs/: what they show and say is so."""
 
 import re
 import shlex
@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.project import PYPROJECT
-from tests.reader import programs_of
 from tests.snippets import ROOT, snippets
 
 DOCS = sorted(ROOT.glob("docs/*.md"))
@@ -26,30 +25,6 @@ def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
-
-
-def test_every_snippet_type_checks(tmp_path: Path) -> None:
-    for page in [ROOT / "README.md", *DOCS]:
-        for number, program in enumerate(programs_of(page)):
-            if "from arq" in program.text or "subjet=" in program.text:
-                continue  # its environment is another one; it is wrong on purpose
-            # Not all that Celery and dramatiq return has a type.
-            untyped = re.search(r"from celery|import dramatiq", program.text)
-            mode = "basic" if untyped else "strict"
-            (tmp_path / f"{page.stem.replace('-', '_')}_{number}.py").write_text(
-                f"# pyright: {mode}, reportMissingTypeStubs=false\n{program.text}"
-            )
-    (tmp_path / "mypy.ini").write_text(
-        "[mypy]\nstrict = true\n"
-        "[mypy-engines_*,tracing_*]\ndisallow_untyped_decorators = false\n"
-        "[mypy-celery.*,kombu.*]\nignore_missing_imports = true\n"
-    )
-
-    mypy = run("-m", "mypy", ".", cwd=tmp_path)
-    pyright = run("-m", "pyright", "--pythonpath", sys.executable, cwd=tmp_path)
-
-    assert mypy.returncode == 0, mypy.stdout
-    assert pyright.returncode == 0, pyright.stdout
 
 
 def test_tutorial_shows_the_program_of_the_examples() -> None:
