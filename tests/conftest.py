@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 import sys
@@ -24,6 +25,12 @@ def pytest_sessionstart() -> None:
     coverage = sys.modules.get("coverage")
     if WORKER and coverage and (other := coverage.Coverage.current()):
         other.stop()
+
+
+def pytest_collection_finish() -> None:
+    # The many tests that call gc.collect() need not look at all modules each time.
+    gc.collect()
+    gc.freeze()
 
 
 BACKENDS = [
