@@ -16,7 +16,7 @@ from pathlib import Path
 
 from . import calls, checkers, engines, requests
 from .libraries import installed
-from .measures import Row
+from .measures import Row, share
 from .plots import growth, ratios
 from .table import as_json, line, table, with_figures
 
@@ -32,10 +32,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--page", type=Path, help="where a table of them goes")
     parser.add_argument("--only", choices=["calls", "requests", "engines", "checkers"])
-    parser.add_argument("--check-calls", type=int, default=1000)
-    parser.add_argument("--sent", type=int, default=1000, help="tasks, to an engine")
+    parser.add_argument("--most", type=int, default=1000, help="tasks, or calls")
     given = parser.parse_args()
     rounds: int = given.rounds
+    most: int = given.most
     libraries = installed()
     rows: list[Row] = []
 
@@ -45,28 +45,28 @@ def main() -> None:
             sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line(row)}\n")
 
     if given.only in {None, "calls"}:
-        for row in calls.adding(libraries, rounds):
+        for row in calls.adding(libraries, rounds, most):
             done(row)
         for loop in ("asyncio", "uvloop"):
-            done(*calls.on_loop(loop, calls.running(libraries, rounds, loop)))
+            done(*calls.on_loop(loop, calls.running(libraries, rounds, most, loop)))
         done(*calls.on_loop("asyncio", calls.options(rounds)))
         done(*calls.on_loop("asyncio", calls.pooling(rounds)))
         done(calls.memory(libraries), calls.importing(libraries, rounds))
     if given.only in {None, "requests"}:
         few = max(1, rounds // 2)
-        done(*requests.end_to_end(few, seconds=min(1.0, rounds / 10)))
+        done(*requests.end_to_end(few, seconds=share(rounds)))
     if given.only in {None, "engines"}:
-        for row in engines.sending(max(3, rounds // 3), given.sent):
+        for row in engines.sending(max(3, rounds // 3), most):
             done(row)
     if given.only in {None, "checkers"}:
-        for row in checkers.checking(rounds, given.check_calls):
+        for row in checkers.checking(rounds, most):
             done(row)
 
     print(table(rows))
-    write(given.folder, rows, given.page)
+    write(given.folder, rows, most, given.page)
 
 
-def write(folder: Path, rows: list[Row], page: Path | None) -> None:
+def write(folder: Path, rows: list[Row], most: int, page: Path | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     figures = {"machine": machine(), "versions": versions(), "rows": as_json(rows)}
     text = json.dumps(figures, indent=1, ensure_ascii=False)
@@ -80,7 +80,8 @@ def write(folder: Path, rows: list[Row], page: Path | None) -> None:
         if row.target is not None or row.name.startswith("sync endpoint")
     ]
     (folder / "ratios.svg").write_text(ratios(shown))
-    names = {n: f"add and run {n} sync, asyncio" for n in calls.NUMBERS}
+    numbers = sorted([*calls.NUMBERS, most])
+    names = {number: f"add and run {number} sync, asyncio" for number in numbers}
     if all(name in by_name for name in names.values()):
         sizes = {number: by_name[name] for number, name in names.items()}
         (folder / "sync.svg").write_text(growth(sizes))

@@ -21,9 +21,9 @@ from bgtasks import BackgroundTask, BackgroundTasks
 from bgtasks.pool import TaskPool
 
 from .libraries import Collection, Functions, Library
-from .measures import Row
+from .measures import Row, share
 
-NUMBERS = [1, 3, 10, 100, 1000]
+NUMBERS = [1, 3, 10, 100]  # of tasks; the largest is given
 ENOUGH = 0.006  # seconds for one figure
 # How long a hop takes is up to the system's scheduler: it varies by half.
 ENOUGH_HOPS = 0.02
@@ -66,12 +66,12 @@ def in_turn(names: Iterable[str], rounds: int) -> Iterator[str]:
         yield from order
 
 
-def adding(libraries: dict[str, Library], rounds: int) -> Iterator[Row]:
+def adding(libraries: dict[str, Library], rounds: int, most: int) -> Iterator[Row]:
     peers = [name for name in libraries if name != "direct"]
-    for number in NUMBERS:
+    for number in (*NUMBERS, most):
         row = Row(f"add {number}", "µs", TARGETS.get(f"add {number}"))
         work = functions("async", number)
-        times = max(1, round(ENOUGH / (number * 0.5e-6)))
+        times = max(1, round(ENOUGH * share(rounds) / (number * 0.5e-6)))
         for name in in_turn(peers, rounds):
             add = libraries[name].add
             start = perf_counter()
@@ -82,10 +82,12 @@ def adding(libraries: dict[str, Library], rounds: int) -> Iterator[Row]:
         yield row
 
 
-async def running(libraries: dict[str, Library], rounds: int, loop: str) -> list[Row]:
+async def running(
+    libraries: dict[str, Library], rounds: int, most: int, loop: str
+) -> list[Row]:
     rows: list[Row] = []
     for kind in KINDS:
-        for number in NUMBERS:
+        for number in (*NUMBERS, most):
             name = f"add and run {number} {kind}, {loop}"
             adds = {library.name: library.add for library in libraries.values()}
             rows.append(await measure(name, adds, functions(kind, number), rounds))
@@ -209,9 +211,9 @@ async def measure(
     rounds: int,
 ) -> Row:
     row = Row(name, "µs", TARGETS.get(name))
-    enough = ENOUGH
+    enough = ENOUGH * share(rounds)
     if work != functions("async", len(work)):
-        enough = ENOUGH_HOPS
+        enough = ENOUGH_HOPS * share(rounds)
         rounds *= MORE_ROUNDS if name in TARGETS else 1
     times: dict[str, int] = {}
     for library, add in adds.items():
@@ -291,11 +293,11 @@ def importing(libraries: dict[str, Library], rounds: int) -> Row:
     # As after an ordinary installation: compiled once.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     given = [name for name in libraries if name in MODULES]
-    for name in in_turn(given, rounds + 1):
+    for name in in_turn(given, rounds + (rounds > 1)):
         code = f"import {MODULES[name]}"
         start = perf_counter()
         subprocess.run([sys.executable, "-c", code], check=True, env=environment)
         row.note(name, (perf_counter() - start) * 1e3)
     for figures in row.figures.values():
-        del figures[0]  # it may have compiled the modules
+        del figures[:-rounds]  # the first may have compiled the modules
     return row

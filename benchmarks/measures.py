@@ -9,6 +9,11 @@ OURS = "bgtasks"
 NOT_PEERS = {OURS, "direct"}
 
 
+def share(rounds: int) -> float:
+    """Return how much of its time a figure gets: a few rounds are but a trial."""
+    return min(1.0, rounds / 10)
+
+
 @dataclass(frozen=True)
 class Ratio:
     """The median of the ratios of all rounds, and the middle eight tenths of them."""
