@@ -36,7 +36,10 @@ FORKS.set_forkserver_preload(
         *("bgtasks.celery", "bgtasks.opentelemetry", "bgtasks.taskiq"),
         *("celery.app.task", "fastapi.applications", "sqlalchemy.ext.asyncio"),
         *("opentelemetry.sdk.trace.export", "opentelemetry.sdk.metrics.export"),
-        *("sentry_sdk", "stamina", "taskiq_redis", "uvicorn", "uvloop"),
+        *("sentry_sdk", "stamina", "taskiq_redis", "uvloop"),
+        # What anyio, FastAPI and uvicorn import only when they run.
+        *("anyio._backends._asyncio", "pydantic.v1", "uvicorn.lifespan.on"),
+        *("uvicorn.protocols.http.auto", "uvicorn.protocols.websockets.auto"),
     ]
 )
 
