@@ -105,7 +105,7 @@ ELSEWHERE = {
             "::test_tests_about_other_things_are_left_out_for_a_copy"
         ),
         "from ._vendor.bgtasks import BackgroundTasks as": (
-            "tests/pages/test_copy.py::test_wrong_call_in_the_host_is_refused"
+            "tests/pages/test_copy.py::test_only_the_wrong_call_in_the_host_is_refused"
         ),
         "anyio>=4.4": (
             "tests/pages/test_pages.py"
