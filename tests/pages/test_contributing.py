@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,19 +23,23 @@ FORMATTED = [*OPTION.python_files, *INTEGRATION.python_files]
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A clone in which both recipes have been followed, with `make api messages`."""
     tree = tmp_path_factory.mktemp("clone")
     clone(tree)
     OPTION.follow(tree)
     INTEGRATION.follow(tree)
-    run(sys.executable, "-m", "tests.public_api", cwd=tree, PYTHONPATH=tree)
-    run(
-        *(sys.executable, "-m", "typetests.harness.messages", "--only-new"),
-        cwd=tree,
-        PYTHONPATH=tree,
-    )
-    return tree
+    with pytest.MonkeyPatch.context() as patch:
+        # The other tests here ask mypy with other options: in one cache, each would
+        # write anew what the one before has found out.
+        patch.setenv("MYPY_CACHE_DIR", str(ROOT / ".mypy_cache" / "clone"))
+        run(sys.executable, "-m", "tests.public_api", cwd=tree, PYTHONPATH=tree)
+        run(
+            *(sys.executable, "-m", "typetests.harness.messages", "--only-new"),
+            cwd=tree,
+            PYTHONPATH=tree,
+        )
+        yield tree
 
 
 @pytest.mark.parametrize(
