@@ -2,12 +2,12 @@
 
 import re
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.environments import run
 from tests.project import PYPROJECT
 from tests.snippets import ROOT, snippets
 
@@ -15,16 +15,6 @@ DOCS = sorted(ROOT.glob("docs/*.md"))
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))
-
-
-def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *map(str, command)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_tutorial_shows_the_program_of_the_examples() -> None:
@@ -41,8 +31,9 @@ def test_tutorial_shows_what_its_commands_print(number: int, tmp_path: Path) -> 
         program = program.replace('subject="Welcome"', 'subjet="Welcome"')
     (tmp_path / "tutorial.py").write_text(program)
     words = command.removeprefix("$ ").removeprefix("python ").split()
+    module = ["-m"] if words[0] == "mypy" else []
 
-    printed = run(*(["-m"] if words[0] == "mypy" else []), *words, cwd=tmp_path)
+    printed = run(sys.executable, *module, *words, cwd=tmp_path, expect=None)
 
     assert printed.stdout == shown
 
@@ -76,12 +67,6 @@ def test_search_of_the_migration_guide_finds_what_patches_the_frameworks_classes
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_sign_up.py").write_text("\n".join(old))
 
-    found = subprocess.run(
-        shlex.split(shown.removeprefix("$ ")),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    found = run(*shlex.split(shown.removeprefix("$ ")), cwd=tmp_path)
 
     assert found.stdout == f"tests/test_sign_up.py:1:{old[0]}\n"

@@ -1,10 +1,10 @@
 """The README: what it shows runs, type-checks, and says what is so."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
+from tests.environments import run
 from tests.snippets import ROOT, snippets
 
 README = ROOT / "README.md"
@@ -14,21 +14,15 @@ COMMANDS = "".join(snippets(README, "console"))
 LINK = re.compile(r"^\[.+\]: (?!http)\S+$", re.MULTILINE)
 
 
-def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *map(str, command)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_wrong_call_is_rejected_in_the_words_shown(tmp_path: Path) -> None:
     application = APPLICATION.replace(RIGHT_CALL.strip(), WRONG_CALL.strip())
     (tmp_path / "main.py").write_text(application)
 
-    pyright = run("-m", "pyright", "--pythonpath", sys.executable, cwd=tmp_path)
+    pyright = run(
+        *(sys.executable, "-m", "pyright", "--pythonpath", sys.executable),
+        cwd=tmp_path,
+        expect=1,
+    )
 
     said = re.findall(r"main\.py:\d+:\d+ - (error: .*)", pyright.stdout)
     assert said == snippets(README, "text")[1].splitlines()
@@ -37,8 +31,7 @@ def test_wrong_call_is_rejected_in_the_words_shown(tmp_path: Path) -> None:
         ["ty", "check", "--python", sys.executable, "main.py"],
         ["pyrefly", "check", "--python-interpreter-path", sys.executable, "main.py"],
     ):
-        rejected = run("-m", *checker, cwd=tmp_path)
-        assert rejected.returncode == 1, rejected.stdout + rejected.stderr
+        rejected = run(sys.executable, "-m", *checker, cwd=tmp_path, expect=1)
         assert "subjet" in rejected.stdout
 
 
