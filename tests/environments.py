@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,16 +24,6 @@ def make_environment(
         cwd=ROOT,
     )
     return inside
-
-
-def copy_tests_of_the_core(folder: Path) -> None:
-    """Copy the tests that know the package by ``tests.subject`` alone."""
-    copies = folder / "tests"
-    copies.mkdir()
-    shutil.copy(ROOT / "pyproject.toml", folder)  # for [tool.pytest]
-    for file in (ROOT / "tests").glob("*.py"):
-        if not file.name.startswith("test_") or USES_SUBJECT.search(file.read_text()):
-            shutil.copy(file, copies)
 
 
 def run(

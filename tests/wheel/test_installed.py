@@ -1,19 +1,32 @@
-"""The wheel, installed: the core's tests pass with it, and checkers read its types."""
+"""The wheel, installed: tests pass with it, and checkers read its types."""
 
 import email
+import shutil
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.environments import copy_tests_of_the_core, make_environment, run
-from tests.snippets import ROOT
+from tests.environments import USES_SUBJECT, make_environment, run
+from tests.project import ROOT
 
 from .pythons import RUNNING, installed
 
-OLDEST, *NEWER = PYTHONS = installed()
+PYTHONS = installed()
+OLDEST = next(iter(PYTHONS))
+CORE = [
+    str(file.relative_to(ROOT))
+    for file in sorted(ROOT.glob("tests/test_*.py"))
+    if USES_SUBJECT.search(file.read_text("utf-8"))
+]
+CACHES = shutil.ignore_patterns("__pycache__")
+# How FastAPI injects the class depends on the typing of each Python.
+FASTAPI = [
+    "tests/integrations/test_drop_in.py",
+    "tests/integrations/test_fastapi.py",
+    "tests/integrations/test_fastapi_class.py",
+]
 
 
 def lowest_requirements(wheel: Path) -> list[str]:
@@ -34,31 +47,40 @@ def test_installed_wheel_passes_the_tests_of_the_core_with_the_oldest_of_all(
         environment, wheel, *lowest_requirements(wheel), python=PYTHONS[OLDEST]
     )
 
-    run_tests_of_the_core(environment, tmp_path)
+    run_tests(CORE, environment, tmp_path)
 
 
-# With the newest dependencies, `make test` runs them under the oldest, and the workflow
-# under each.
-@pytest.mark.parametrize("python", NEWER)
-def test_installed_wheel_passes_the_tests_of_the_core(
-    python: str, environment_of: Callable[[str], Path], tmp_path: Path
+# Under the Python that runs them, `make test test-frameworks` does. In one process: it
+# takes a second to start.
+@pytest.mark.parametrize("python", [each for each in PYTHONS if each != RUNNING])
+def test_installed_wheel_passes_the_tests_of_the_core_and_of_fastapi(
+    python: str, wheel: Path, tmp_path: Path
 ) -> None:
-    run_tests_of_the_core(environment_of(python), tmp_path)
+    environment = tmp_path / "environment"
+    make_environment(
+        *(environment, wheel, "httpx==0.28.1"),
+        *("--group", f"{ROOT / 'pyproject.toml'}:fastapi"),
+        python=PYTHONS[python],
+    )
+
+    run_tests([*CORE, *FASTAPI], environment, tmp_path)
 
 
-def run_tests_of_the_core(environment: Path, folder: Path) -> None:
-    copy_tests_of_the_core(folder)
+def run_tests(files: list[str], environment: Path, folder: Path) -> None:
+    for name in ("examples", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=CACHES)
+    shutil.copy(ROOT / "pyproject.toml", folder)  # for [tool.pytest]
     inside = environment / "bin" / "python"
     where = "import bgtasks; print(bgtasks.__file__)"
     package = run(inside, "-c", where, cwd=folder).stdout
     assert package.startswith(str(environment))
 
     tests = run(
-        *(inside, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"), cwd=folder
+        *(inside, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files), cwd=folder
     )
 
     passed = int(tests.stdout.rpartition(" passed")[0].split()[-1])
-    assert passed > 300
+    assert passed > 1000
 
 
 # For the version that runs them, `make test` asks them about the same files. To them, a
