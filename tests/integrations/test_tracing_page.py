@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,9 +40,9 @@ def run(text: str) -> str:
     page = ROOT / "docs" / f"{PAGE}.md"
     program = next(programs_of(page))
     command = Command("python program.py", "", page)
-    printed, _ = use(
-        replace(program, text=text, file="program.py", commands=[command]), Path.cwd()
-    )
+    program = replace(program, text=text, file="program.py", commands=[command])
+    with TemporaryDirectory() as folder:
+        printed, _ = use(program, Path(folder))
     return printed
 
 
