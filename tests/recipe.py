@@ -8,7 +8,8 @@ from pathlib import Path
 from .project import ROOT
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-CACHES = shutil.ignore_patterns("__pycache__", ".*", "site", "dist")
+# Other checks may be writing there.
+CACHES = shutil.ignore_patterns("__pycache__", ".*", "build", "dist", "site")
 STEP = re.compile(
     r"""
     ^(?:
