@@ -16,4 +16,6 @@ export MYPY_CACHE_DIR="$PWD/.envs/$1/.mypy_cache"
 
 set -x
 $python -m tools.types ".envs/$1"
-$python -m pytest $(find tests -name "test_$name.py") typetests/test_examples.py -k "$name"
+tests=$(find tests -name "test_$name.py")
+if [ -f "typetests/integrations/in_$name.py" ]; then tests="$tests typetests/test_examples.py"; fi
+$python -m pytest $tests -k "$name"

@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from tests.project import ROOT
 
-from .engines.jobs import REPORT_TO
+from .reporting import REPORT_TO
 
 PATIENCE = 45  # seconds until a test gives up on a process
 
@@ -32,7 +32,7 @@ class Call(NamedTuple):
 
 
 class Reports(socketserver.ThreadingTCPServer):
-    """Where functions report that they have been called: see ``jobs.report``."""
+    """Where functions report that they have been called: see ``report``."""
 
     daemon_threads = True
     request_queue_size = 128

@@ -43,34 +43,32 @@ def python(environment: str, code: str) -> subprocess.CompletedProcess[str]:
 def test_integration_imports_without_any_other_framework(integration: str) -> None:
     environment = integration if integration in WITH_FRAMEWORK else NO_FRAMEWORK
 
-    ran = python(environment, f"import bgtasks.{integration}")
-
-    assert ran.returncode == 0, ran.stderr
-
-
-@pytest.mark.parametrize("environment", [NO_FRAMEWORK, *WITH_FRAMEWORK])
-def test_environment_has_no_other_framework(environment: str) -> None:
     ran = python(
         environment,
         "from importlib.util import find_spec\n"
-        f"print(*filter(find_spec, {WITH_FRAMEWORK!r}))",
+        f"print(*filter(find_spec, {WITH_FRAMEWORK!r}))\n"
+        f"import bgtasks.{integration}",
     )
 
     own = {environment} - {NO_FRAMEWORK}
-    assert {*ran.stdout.split()} == own | STANDS_ON.get(environment, set()), ran.stderr
+    assert {*ran.stdout.split()} == own | STANDS_ON.get(environment, set())
+    assert ran.returncode == 0, ran.stderr
 
 
-@pytest.mark.parametrize("integration", WITH_FRAMEWORK)
-def test_missing_framework_gives_its_own_import_error(integration: str) -> None:
+def test_missing_framework_gives_its_own_import_error() -> None:
     ran = python(
         NO_FRAMEWORK,
-        "try:\n"
-        f"    import bgtasks.{integration}\n"
-        "except ImportError as exc:\n"
-        "    print(exc)",
+        "from importlib import import_module\n"
+        f"for name in {WITH_FRAMEWORK!r}:\n"
+        "    try:\n"
+        "        import_module(f'bgtasks.{name}')\n"
+        "    except ImportError as exc:\n"
+        "        print(exc)",
     )
 
-    assert ran.stdout == f"No module named '{integration}'\n"
+    assert ran.stdout.splitlines() == [
+        f"No module named '{name}'" for name in WITH_FRAMEWORK
+    ]
 
 
 def test_import_of_the_core_imports_no_framework() -> None:

@@ -63,6 +63,15 @@ class Served:
             (words[1], int(words[2])) for words in self.lines() if len(words) > 2
         )
 
+    def outcomes_of_a_drain_cut_short(self) -> Counter[tuple[str, int]]:
+        """Wait until the last task is reported; each must have been, once."""
+        wait_for(f"reported {TASKS[-1]} ", self.folder / "record", self.process)
+        self.let_tasks_end()  # the plain functions, which cannot be stopped
+        outcomes = self.outcomes()
+        told = Counter({key: n for key, n in outcomes.items() if key[0] == "reported"})
+        assert told == Counter({("reported", number): 1 for number in TASKS})
+        return outcomes
+
     def seconds_to_leave(self) -> float:
         times = {words[1]: float(words[0]) for words in self.lines()}
         return times["left"] - times["leaving"]
@@ -99,7 +108,6 @@ def wait_until_it_listens(port: int) -> None:
 
 
 ALL_ENDED = Counter({("ended", number): 1 for number in TASKS})
-ALL_REPORTED = Counter({("reported", number): 1 for number in TASKS})
 
 
 @pytest.mark.parametrize("app", APPS)
@@ -123,13 +131,9 @@ def test_tasks_that_do_not_end_in_time_are_reported_each_once(
     with serving(server, "starlette", tmp_path, free_tcp_port, drain=0.5) as served:
         served.hand_over()
         served.signal(signal.SIGTERM)
-        wait_for(f"reported {TASKS[-1]} ", tmp_path / "record", served.process)
-        served.let_tasks_end()  # the plain functions, which cannot be stopped
 
-        outcomes = served.outcomes()
+        outcomes = served.outcomes_of_a_drain_cut_short()
 
-    told = Counter({key: n for key, n in outcomes.items() if key[0] == "reported"})
-    assert told == ALL_REPORTED
     # Plain functions that were running have ended, nobody can stop them: but no others.
     ended = [number for what, number in outcomes if what == "ended"]
     assert all(number % 2 for number in ended)
@@ -163,13 +167,8 @@ def test_uvicorn_that_is_forced_to_quit_has_each_task_reported(
             served.signal(signal.SIGINT)
             wait_for("CTRL+C to force quit", tmp_path / "log", served.process)
             served.signal(signal.SIGINT)
-            wait_for(f"reported {TASKS[-1]} ", tmp_path / "record", served.process)
-            served.let_tasks_end()  # the plain functions, which cannot be stopped
 
-            outcomes = served.outcomes()
-
-    told = Counter({key: n for key, n in outcomes.items() if key[0] == "reported"})
-    assert told == ALL_REPORTED
+            served.outcomes_of_a_drain_cut_short()
 
 
 # The servers' own limits
@@ -201,13 +200,8 @@ def test_limit_of_hypercorn_cuts_the_drain_short_and_each_task_is_reported(
     with serving("hypercorn", "starlette", tmp_path, free_tcp_port, *options) as served:
         served.hand_over()
         served.signal(signal.SIGTERM)
-        wait_for(f"reported {TASKS[-1]} ", tmp_path / "record", served.process)
-        served.let_tasks_end()  # the plain functions, which cannot be stopped
 
-        outcomes = served.outcomes()
-
-    told = Counter({key: n for key, n in outcomes.items() if key[0] == "reported"})
-    assert told == ALL_REPORTED
+        served.outcomes_of_a_drain_cut_short()
 
 
 def test_limit_of_granian_kills_the_pool_which_then_reports_nothing(

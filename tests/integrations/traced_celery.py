@@ -11,7 +11,7 @@ from opentelemetry.instrumentation.celery import CeleryInstrumentor
 from opentelemetry.sdk.trace import Span, TracerProvider
 
 from .engines import celery_app
-from .engines.jobs import report
+from .reporting import report
 
 
 def report_trace() -> None:

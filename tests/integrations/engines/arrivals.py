@@ -13,9 +13,8 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from tests.integrations.reporting import report
 from tests.project import ROOT
-
-from .jobs import report
 
 
 class Point(NamedTuple):

@@ -2,22 +2,10 @@
 
 import asyncio
 import functools
-import json
-import os
-import socket
 from collections.abc import Sequence
 from typing import Any
 
-REPORT_TO = "BGTASKS_TESTS_REPORT_TO"  # the test's address, in the environment
-
-
-def report(function: str, /, *args: object, **kwargs: object) -> None:
-    """Report a call, and return when the test has taken note of it."""
-    host, port = os.environ[REPORT_TO].split(":")
-    call = {"name": function, "args": args, "kwargs": kwargs, "pid": os.getpid()}
-    with socket.create_connection((host, int(port))) as connection:
-        connection.sendall(f"{json.dumps(call)}\n".encode())
-        connection.recv(1)
+from tests.integrations.reporting import report
 
 
 def send_email(

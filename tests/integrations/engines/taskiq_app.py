@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from taskiq import AsyncBroker, Context, TaskiqDepends, ZeroMQBroker
 from taskiq_redis import ListQueueBroker, RedisStreamBroker
 
+from tests.integrations.reporting import report
+
 from . import arrivals
-from .jobs import report
 
 BROKER = "BGTASKS_TESTS_TASKIQ_BROKER"  # its address, in the environment
 

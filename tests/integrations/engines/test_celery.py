@@ -13,7 +13,6 @@ import pickle
 import signal
 import socket
 import sys
-import threading
 import time
 from base64 import b64decode
 from collections import Counter
@@ -44,6 +43,7 @@ from tests.project import ROOT
 
 from . import arrivals, jobs
 from .celery_app import BROKER, make_app, options_of, register
+from .unregistered import UNREGISTERED
 
 pytestmark = pytest.mark.anyio
 
@@ -509,43 +509,12 @@ async def test_task_that_celery_gives_itself_to_is_sent(
     assert len(messages(files)) == 1
 
 
-class Mailer:
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-
-    def send(self, to: str) -> None: ...
-
-
-def make_closure() -> Callable[[str], None]:
-    server = Mailer()
-
-    def send_through_server(to: str) -> None:
-        server.send(to)
-
-    return send_through_server
-
-
-def unknown(to: str) -> None: ...
-
-
-nameless: Callable[[str], None] = lambda to: unknown(to)  # noqa: E731 (the case)
-
-
-UNKNOWN: list[tuple[Callable[..., object], str]] = [
-    (unknown, "tests.integrations.engines.test_celery.unknown"),
-    (nameless, "tests.integrations.engines.test_celery.<lambda>"),
-    (make_closure(), "make_closure.<locals>.send_through_server"),
-    (Mailer().send, "tests.integrations.engines.test_celery.Mailer.send"),
-    (print, "builtins.print"),
-]
-
-
 def test_the_method_of_the_cases_belongs_to_what_cannot_be_pickled() -> None:
     with pytest.raises(TypeError, match="cannot pickle"):
-        pickle.dumps(UNKNOWN[3][0])
+        pickle.dumps(UNREGISTERED[3][0])
 
 
-@pytest.mark.parametrize(("func", "name"), UNKNOWN, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("func", "name"), UNREGISTERED)
 async def test_function_that_the_application_does_not_know_is_refused(
     func: Callable[..., object], name: str, app: Celery, files: Broker
 ) -> None:
@@ -633,34 +602,23 @@ async def test_generator_function_is_refused_since_no_worker_would_iterate_over_
     assert messages(files) == []
 
 
-async def test_async_function_is_run_by_a_worker_whose_tasks_say_that_they_await(
-    broker: Broker, app: Celery, worker: Worker, reports: Reports
-) -> None:
-    tasks = BackgroundTasks(runner=celery_runner(app))
-    tasks.add_task(jobs.send_awaited, "ada", subject="Hi")
-
-    await tasks()
-    with worker(broker):
-        call = await anyio.to_thread.run_sync(reports.next)
-
-    assert call[:3] == ("send_awaited", ["ada"], {"subject": "Hi"})
-
-
-async def test_plain_function_around_an_async_one_is_run_by_a_worker(
+async def test_async_functions_are_run_if_a_wrapper_or_their_tasks_await_them(
     broker: Broker, app: Celery, worker: Worker, reports: Reports
 ) -> None:
     registered: dict[str, Any] = app.tasks
     tasks = BackgroundTasks(runner=celery_runner(app))
     tasks.add_task(registered["bridged"], "ada", subject="Hi")
     tasks.add_task(jobs.bridged, "eve", subject="Ho")
+    tasks.add_task(jobs.send_awaited, "ada", subject="Hi")
 
     await tasks()
     with worker(broker):
-        calls = [await anyio.to_thread.run_sync(reports.next) for _ in range(2)]
+        calls = [await anyio.to_thread.run_sync(reports.next) for _ in range(3)]
 
     assert sorted(call[:3] for call in calls) == [
         ("send_async", ["ada"], {"subject": "Hi"}),
         ("send_async", ["eve"], {"subject": "Ho"}),
+        ("send_awaited", ["ada"], {"subject": "Hi"}),
     ]
 
 

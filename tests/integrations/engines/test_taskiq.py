@@ -33,6 +33,7 @@ from tests.integrations.processes import Call, RedisServer, Reports, kill_group,
 from . import arrivals
 from . import taskiq_app as jobs
 from .taskiq_app import BROKER, make_broker
+from .unregistered import UNREGISTERED
 
 pytestmark = pytest.mark.anyio
 
@@ -363,35 +364,7 @@ async def test_broker_in_memory_hides_failures(*, await_inplace: bool) -> None:
 # How a function's task is found
 
 
-class Mailer:
-    def send(self, to: str) -> None: ...
-
-
-def make_closure() -> Callable[[str], None]:
-    server = Mailer()
-
-    def send_through_server(to: str) -> None:
-        server.send(to)
-
-    return send_through_server
-
-
-def unknown(to: str) -> None: ...
-
-
-nameless: Callable[[str], None] = lambda to: unknown(to)  # noqa: E731 (the case)
-
-
-@pytest.mark.parametrize(
-    ("func", "name"),
-    [
-        (unknown, "tests.integrations.engines.test_taskiq.unknown"),
-        (nameless, "tests.integrations.engines.test_taskiq.<lambda>"),
-        (make_closure(), "make_closure.<locals>.send_through_server"),
-        (Mailer().send, "tests.integrations.engines.test_taskiq.Mailer.send"),
-    ],
-    ids=["function", "lambda", "closure", "method"],
-)
+@pytest.mark.parametrize(("func", "name"), UNREGISTERED)
 async def test_function_that_the_broker_does_not_know_is_refused(
     func: Callable[..., object], name: str, outbox: Outbox
 ) -> None:
