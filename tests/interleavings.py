@@ -83,9 +83,17 @@ def always() -> bool:
     return True
 
 
-@cache  # it is asked at each call
-def is_in(folder: Path, file: str) -> bool:
+# These are asked at each call and at each line.
+
+
+@cache
+def is_in(folder: str, file: str) -> bool:
     return Path(file).is_relative_to(folder)
+
+
+@cache
+def name_of(file: str) -> str:
+    return Path(file).name
 
 
 def no_event_loop(_: object) -> None:
@@ -121,7 +129,7 @@ class Schedule:
         self.decisions: list[Decision] = []
         self.switches: list[str] = []
         self._choices = choices
-        self._folder = folder
+        self._folder = str(folder)
         self._opcodes = opcodes
         self._actors: list[Actor] = []
         self._by_thread: dict[int, Actor] = {}
@@ -332,6 +340,8 @@ class Schedule:
         ready = [other for other in self._actors if other.ready()]
         if not ready:
             return self._loop  # sleeps, until something from elsewhere wakes it
+        if len(ready) == 1:
+            return ready[0]
         going_on = ready.index(actor) if actor in ready else None
         if actor is self._loop and self._is_asleep:
             going_on = None
@@ -466,8 +476,8 @@ class LockInTurn:
 
 
 def where(frame: FrameType) -> str:
-    file = Path(frame.f_code.co_filename).name
-    return f"{file}:{frame.f_lineno} ({frame.f_code.co_name})"
+    code = frame.f_code
+    return f"{name_of(code.co_filename)}:{frame.f_lineno} ({code.co_name})"
 
 
 def explore(
@@ -508,7 +518,7 @@ def explore(
                     ):
                         continue
                     waiting.append(([*taken[:index], other], places[: index + 1]))
-            if count % 200 == 0:
+            if count % 20 == 0:  # asyncio looks at all tasks that are left
                 gc.collect()
     finally:
         if was_enabled:
