@@ -65,7 +65,10 @@ def lines(checker: str) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def page(browser: Browser, address: str) -> Iterator[Page]:
-    context = browser.new_context(base_url=address)
+    # The search blurs what is behind it, which takes least time in a small window.
+    context = browser.new_context(
+        base_url=address, viewport={"width": 390, "height": 300}
+    )
     page = context.new_page()
     page.goto("", wait_until="networkidle")
     page.keyboard.press("Control+k")
