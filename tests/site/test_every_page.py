@@ -82,12 +82,12 @@ def visit(browser: Browser, address: str, site: Path) -> Visit:
     visit = Visit()
     context = browser.new_context(base_url=address)
     watch(context, visit)
+    context.add_init_script(AXE)
     page = context.new_page()
     pages = sorted(site.rglob("index.html"), key=lambda file: file.stat().st_size)
     for file in pages:  # the smallest first: there a new look costs least
         name = f"{file.parent.relative_to(site)}/"
         page.goto(name, wait_until="networkidle")
-        page.evaluate(AXE)
         visit.look_at(page, name)
     context.close()
     return visit
@@ -142,11 +142,11 @@ FAULTS = """document.querySelector("article").insertAdjacentHTML("afterbegin", `
 
 def test_axe_notices_faults_in_each_window(browser: Browser, address: str) -> None:
     context = browser.new_context(base_url=address)
+    context.add_init_script(AXE)
     page = context.new_page()
     visit = Visit()
     for change in ("null", FAULTS):
         page.goto("changelog/", wait_until="networkidle")
-        page.evaluate(AXE)
         page.evaluate(change)
         assert visit.faults == []
         visit.look_at(page, "changed")
