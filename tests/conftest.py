@@ -1,4 +1,3 @@
-import gc
 import os
 import signal
 import sys
@@ -25,12 +24,6 @@ def pytest_sessionstart() -> None:
     coverage = sys.modules.get("coverage")
     if WORKER and coverage and (other := coverage.Coverage.current()):
         other.stop()
-
-
-def pytest_collection_finish() -> None:
-    # The many tests that call gc.collect() need not look at all modules each time.
-    gc.collect()
-    gc.freeze()
 
 
 BACKENDS = [

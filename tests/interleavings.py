@@ -492,8 +492,8 @@ def explore(
     count = 0
     waiting: list[tuple[list[int], list[str]]] = [([], [])]
     was_enabled = gc.isenabled()
-    gc.collect()
     gc.disable()  # what it calls would come at another line each time
+    gc.freeze()  # and what was there before need not be looked at again and again
     try:
         while waiting:
             choices, expected = waiting.pop()
@@ -521,6 +521,8 @@ def explore(
             if count % 20 == 0:  # asyncio looks at all tasks that are left
                 gc.collect()
     finally:
+        gc.collect()
+        gc.unfreeze()
         if was_enabled:
             gc.enable()
     return count
