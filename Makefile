@@ -37,7 +37,7 @@ clean: ## Remove what make has made
 
 # Checks: several run at once, so the longest come first
 
-PARTS := test-frameworks build test-docs test test-pages test-engines strict types test-editors lint
+PARTS := test-frameworks build test-docs test-engines test-pages test strict types test-editors lint
 check: $(READY) .envs/docs/ready $(APART:%=.envs/%/ready) ## All of it: what a change must pass
 	@$(BIN)/python -m tools.check $(PARTS)
 
@@ -48,7 +48,7 @@ lint: $(READY) ## Check style, format, and the workflows' safety
 format: $(READY) ## Format the code, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
-types: $(READY) ## Check the types of the code under every checker
+types: $(READY) ## Check the types of the code, and of the samples on the pages, under every checker
 	$(BIN)/python -m tools.types .venv
 typetests: $(READY) ## Ask every type checker what it accepts and rejects
 	$(PYTEST) typetests
