@@ -11,6 +11,7 @@ import threading
 import tracemalloc
 from collections.abc import Callable
 from functools import partial
+from statistics import median
 
 import anyio
 import pytest
@@ -25,7 +26,7 @@ LESS = 1 if settings.get_current_profile_name() == "soak" else 20
 TASKS = 100_000 // LESS
 COLLECTIONS = 10_000 // LESS
 REQUESTS = 1_000 // LESS
-ROUNDS = 600 // LESS
+ROUNDS = 1_000 // LESS
 
 
 class Counter:
@@ -167,14 +168,15 @@ async def test_runs_leave_no_memory_behind(
         await rounds(30, as_group=as_group)
         for _ in range(3):
             before = allocated()
-            await rounds(ROUNDS // 3, as_group=as_group)
+            await rounds(ROUNDS, as_group=as_group)
             growth.append(allocated() - before)
     finally:
         tracemalloc.stop()
         gc.unfreeze()
 
-    # What is left behind grows each time; a thread that is new, once.
-    assert min(growth) < 50 * (ROUNDS // 3)  # a task left behind is some 300 bytes
+    # Each task left behind is some 300 bytes. Without a GIL, tables of the event loop or
+    # of threads grow or shrink by some kB.
+    assert median(growth) < 200 * ROUNDS
 
 
 @pytest.mark.anyio
