@@ -14,9 +14,6 @@ from typing_extensions import override
 
 from .subject import BackgroundTask, BackgroundTasks
 
-# Half of the time went into tracebacks: the server logs hundreds.
-sys.tracebacklimit = 0
-
 Fault: TypeAlias = Callable[[BackgroundTasks], Callable[[], object]]
 
 
@@ -146,6 +143,8 @@ async def app(
 
     ``/?fault=...&where=task|on_error|runner&as_group=1&id=...``
     """
+    # Half of the time went into tracebacks. Not above: tests import this module.
+    sys.tracebacklimit = 0
     query = {key: value for key, (value,) in parse_qs(scope["query_string"]).items()}
     arguments = {key.decode(): value.decode() for key, value in query.items()}
     seen = {"pid": os.getpid(), "ran": ran, "threads": threads()}
