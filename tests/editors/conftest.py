@@ -6,7 +6,7 @@ import pytest
 from .editor import SERVERS, Editor, started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def anyio_backend() -> str:
     return "asyncio"  # pygls knows no other
 
@@ -19,7 +19,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session", params=SERVERS)
+# All later tests would run on its event loop, were it there for the session.
+@pytest.fixture(scope="package", params=SERVERS)
 async def editor(
     request: pytest.FixtureRequest, project: Path
 ) -> AsyncIterator[Editor]:
