@@ -37,8 +37,8 @@ clean: ## Remove what make has made
 
 # Checks: several run at once, so the longest come first
 
-PARTS := test-frameworks build test-docs test-pages test-engines test types strict test-editors lint
-check: $(READY) .envs/docs/ready $(APART:%=.envs/%/ready) ## All of it: what a change must pass
+PARTS := test-frameworks build test-docs test-engines test-pages test types strict test-editors lint
+check: $(READY) .envs/docs/ready ## All of it: what a change must pass
 	@$(BIN)/python -m tools.check $(PARTS)
 
 lint: $(READY) ## Check style, format, and the workflows' safety
