@@ -85,7 +85,7 @@ class GroupRun:
         for place, exc in self._cancellations.items():
             task = self._unfinished[place]
             try:
-                raise_failure(place in self._reported, exc)
+                raise_failure(exc, of_on_error=place in self._reported)
             except RuntimeError as failure:
                 await self._report(failure, task, place)
             del self._unfinished[place]
@@ -142,7 +142,7 @@ class GroupRun:
                 return BaseExceptionGroup(message, [*failures])
 
 
-def raise_failure(of_on_error: bool, cancellation: BaseException) -> None:  # noqa: FBT001
+def raise_failure(cancellation: BaseException, *, of_on_error: bool) -> None:
     """Raise what a task that was cancelled alone fails with.
 
     Raised, not only made: so it becomes the context of what ``on_error`` raises.
