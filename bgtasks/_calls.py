@@ -147,8 +147,8 @@ def check_flag(what: str, flag: object) -> None:
 def is_awaitable(result: object) -> TypeGuard[Awaitable[object]]:
     """Whether to await ``result``: as `inspect.isawaitable`, but asked of its type.
 
-    A proxy, whose ``__class__`` is that of something else or raises, is none unless
-    what it stands for is one.
+    A proxy, whose ``__class__`` is that of something else or raises, is awaitable only
+    if what it stands for is.
     """
     if type(result) is GeneratorType:
         return bool(result.gi_code.co_flags & CO_ITERABLE_COROUTINE)

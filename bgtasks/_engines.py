@@ -65,7 +65,7 @@ def state_of(registries: Sequence[dict[str, T]]) -> object:
 
 
 def identity(func: object) -> object:
-    """Return what only ``func`` has; two equal methods are the same."""
+    """Return a key that only ``func`` has; two equal methods have the same."""
     # A lookup makes a new method each time. Not isinstance(), which a proxy deceives.
     if type(func) is MethodType:
         return id(func.__self__), id(func.__func__)
@@ -102,7 +102,7 @@ def refused_by(
     """Return the names of the parameters whose arguments ``dump`` raises for."""
     arguments = {f"args[{place}]": value for place, value in enumerate(args)}
     arguments.update(kwargs)
-    with suppress(TypeError, ValueError):  # it shows no signature, or they are wrong
+    with suppress(TypeError, ValueError):  # no known signature, or wrong arguments
         arguments = signature(func).bind(*args, **kwargs).arguments
     names: list[str] = []
     for name, value in arguments.items():

@@ -40,7 +40,7 @@ class GroupRun:
         self._unfinished: dict[int, BackgroundTask] = {}  # of those started, by place
         self._failures: list[BaseException] = []
         self._cancellations: dict[int, BaseException] = {}  # by place
-        self._reported = set[int]()  # places of the tasks that on_error has been given
+        self._reported = set[int]()  # places of the tasks that on_error got
         # Notes of collections among the tasks, by place: the task group does not raise
         # the cancellation that they are on.
         self._notes: dict[int, list[str]] = {}
@@ -106,8 +106,8 @@ class GroupRun:
                 if current_effective_deadline() == -inf:
                     raise  # a cancel scope's: the group's own, or one around it
                 # asyncio's own cancel(), of this task alone or, when asyncio.run()
-                # ends, of the group too: the end of the round tells. Raised, it would
-                # cancel the others, and the task group would not say why.
+                # ends, of the group too: the end of the round shows which. Raised, it
+                # would cancel the others, and the task group would not say why.
                 self._cancellations[place] = exc
                 return
             self._note_place(exc, task, place)
@@ -143,7 +143,7 @@ class GroupRun:
 
 
 def raise_failure(cancellation: BaseException, *, of_on_error: bool) -> None:
-    """Raise what a task that was cancelled alone fails with.
+    """Raise the failure of a task that was cancelled, when its run was not.
 
     Raised, not only made: so it becomes the context of what ``on_error`` raises.
     """

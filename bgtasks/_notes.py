@@ -45,8 +45,8 @@ def add_note(exc: BaseException, text: str, run: int) -> None:
     with suppress(Exception):  # a failure without its note is better than no failure
         notes: list[object] = getattr(exc, "__notes__", [])
         if notes and isinstance(last := notes[-1], Note) and last.run == run:
-            # The others have gone with that one. To look at all of them again, for each
-            # of 4,000 tasks in a group that share a failure, takes 6 s.
+            # Adding that one has removed the others. To look at all notes again, for
+            # each of 4,000 tasks in a group that share a failure, takes 6 s.
             notes.append(Note(text, run))
             return
         inside = was_raised_by_a_run(exc)
@@ -58,7 +58,7 @@ def add_note(exc: BaseException, text: str, run: int) -> None:
 
 
 def notes_of_runs(exc: BaseException) -> list[str]:
-    """Return the notes of the runs that the exception has left."""
+    """Return the notes of the runs that the exception came through."""
     with suppress(Exception):  # as above
         if was_raised_by_a_run(exc):
             return [note for note in exc.__notes__ if isinstance(note, Note)]

@@ -215,7 +215,7 @@ def is_plain(task: BackgroundTask, previous: BackgroundTask | None = None) -> bo
 
 
 def as_task(item: object) -> BackgroundTask:
-    """Return what stands in a list of tasks as a task; never fail."""
+    """Return an item of a list of tasks as a task; never fail."""
     if type(item) is BackgroundTask:
         return item
     with suppress(Exception):  # an object's __class__ may raise
@@ -232,8 +232,8 @@ class ThreadHop:
     """One hop to a worker thread and back, for consecutive plain calls of a list.
 
     A hop takes a thousand times as long as a call, so the calls share it. It ends
-    with an exception, after a call that returned an awaitable, before a task that is
-    not a plain call, and where the list ends for the moment.
+    after a call that raised or returned an awaitable, before a task that is not a plain
+    call, and where the list ends for the moment.
     """
 
     def __init__(
@@ -252,8 +252,8 @@ class ThreadHop:
         # been started.
         self._lock = threading.Lock()
         self.started = started  # how many tasks of the list
-        # The last of them; the first of the hop as long as none is. That one is a plain
-        # call: the event loop has looked. Not taken from the list once more: another
+        # The last of them; before that, the first of the hop, of which the event loop
+        # knows that it is a plain call. Not taken from the list once more: another
         # thread may have put something else there.
         self.task = task
         self._abandoned = False
@@ -339,7 +339,7 @@ class ThreadHop:
                 return
             # To look each time would take a third of a short call's time. What is
             # cancelled within 10 µs of the last look might as well be cancelled after
-            # the next start. (A clock that stands still is a test's.)
+            # the next start. (In a test, the clock may stand still.)
             now = perf_counter()
             if not 0 < now - checked < 1e-5:  # noqa: PLR2004
                 check_cancelled()

@@ -173,9 +173,9 @@ class BackgroundTasks:
         Consecutive plain functions share one hop to a worker thread.
 
         Raises:
-            Exception: The exception of the first task that fails, if there is no
-                ``on_error``, or the one that ``on_error`` raises, whose ``__context__``
-                is the task's. Notes name the task and the tasks that were not run.
+            Exception: The exception of the first task that fails; with ``on_error``,
+                the one that it raises, whose ``__context__`` is that of the task. Notes
+                name the task and the tasks that were not run.
         """
         run = next(run_numbers)
         # Not as in `for task in tasks`: an iterator that has once found the end of the
@@ -228,7 +228,7 @@ class BackgroundTasks:
                     if self._on_error is None or not isinstance(exc, Exception):
                         raise
                     await await_or_drop(self._on_error, self._on_error(task, exc))
-                    # What is told of this failure is not about the next, which may be
+                    # The notes of this failure are not about the next one, which may be
                     # the same object.
                     run = next(run_numbers)
                     # Nothing starts after a cancellation: it may have come meanwhile.
@@ -245,9 +245,9 @@ class BackgroundTasks:
         run are run after these, as a group of their own.
 
         Raises:
-            ExceptionGroup: The exceptions of the tasks, if there is no ``on_error``, or
-                those that ``on_error`` raises, whose ``__context__`` are the tasks'. A
-                note on each of the tasks' names the task.
+            ExceptionGroup: The exceptions of the tasks, each with a note that names
+                the task; with ``on_error``, those that it raises, each with that of
+                the task as its ``__context__``.
         """
         group = GroupRun(self.tasks, self._start, self._on_error)
         self._begun = True
@@ -287,8 +287,8 @@ let_func_be_missing(vars(BackgroundTasks)["add_task"])
 TasksT = TypeVar("TasksT", bound=BackgroundTasks)
 
 
-# What integrations that make collections take by name and pass on: a class inherits it.
-# It has no docstring: pyright would show that of a function with these parameters.
+# The options of integrations that make collections: classes inherit them. No docstring:
+# pyright would show it for a function that has these parameters.
 @dataclass(kw_only=True, eq=False, repr=False)
 class Options:
     as_group: Annotated[
@@ -337,7 +337,7 @@ def checked_tasks(items: Iterable[Callable[[], object]]) -> list[BackgroundTask]
                 )
                 tasks.append(BackgroundTask(item))
     except TypeError:
-        # Not what is only made on the way, perhaps without an end.
+        # Not the rest of an iterator: it makes its items only now, perhaps endlessly.
         for item in () if iterator is given else iterator:
             close_coroutine(item)
         raise

@@ -261,7 +261,7 @@ def why_no_function(app: App, func: object, name: str) -> str | None:
             "arguments: write add_task(task, ...), with the task and the arguments. "
             "To send a chain or a group, write add_task(chain.delay) without a runner"
         )
-    given: Any = func  # without what the checks say of its type
+    given: Any = func  # not narrowed by the checks above
     if isinstance(given, type) and issubclass(given, Task):
         return (
             f"{name} is the class of a Celery task: write "

@@ -71,7 +71,7 @@ def with_parameters_of(
             each.replace(annotation=Annotated[each.annotation, NotInjectable(message)])
             for each in signature(model).parameters.values()
         ]
-        # What FastAPI and inspect read, and what typing.get_type_hints() does.
+        # For FastAPI and inspect; below, for typing.get_type_hints().
         shown = signature(function).replace(parameters=parameters)
         vars(marked)["__signature__"] = shown
         marked.__annotations__ = {each.name: each.annotation for each in parameters}
@@ -104,7 +104,7 @@ class InjectedTasks(StarletteTasks, background.BackgroundTasks):  # type: ignore
         """Let FastAPI run these tasks once, with its own ones of the request."""
         self._runs_once = True
         makes_spans = self._runner is not None  # one for each task, perhaps
-        # Not of a class of somebody else's, who has replaced FastAPI's.
+        # Not if somebody has replaced FastAPI's class.
         if makes_spans and type(fastapi_tasks) is background.BackgroundTasks:
             fastapi_tasks.__class__ = UntracedTasks
         if makes_spans and isinstance(fastapi_tasks, UntracedTasks):
@@ -220,7 +220,7 @@ async def run_rest(tasks: InjectedTasks) -> None:
 
 
 def is_end_of_websocket(connection: HTTPConnection, exc: BaseException) -> bool:
-    """Whether the client has gone: how most WebSockets end, and no failure."""
+    """Whether the client has gone, which is no failure: most WebSockets end so."""
     # In a group, as the endpoint may have a task group.
     _, others = BaseExceptionGroup("", [exc]).split(WebSocketDisconnect)
     return others is None and connection.scope["type"] == "websocket"
@@ -279,9 +279,9 @@ class Injection(ABCMeta):  # so that a subclass may have an abstract class besid
     """Makes a class what FastAPI injects: ``Annotated[InjectedTasks, Depends(...)]``.
 
     For a parameter of any class that is a subclass of Starlette's, FastAPI makes an
-    object of its own class. It asks ``typing.get_origin()`` first whether the parameter
-    is an ``Annotated``, which asks ``isinstance``, which believes ``__class__``. So the
-    class is a class in all else: it can be called, subclassed, patched and be a spec.
+    object of its own class. But first it asks ``typing.get_origin()`` whether it is an
+    ``Annotated``: that asks ``isinstance``, which believes ``__class__``. Otherwise it
+    is an ordinary class: it can be called, subclassed, patched and be a mock's spec.
     """
 
     __origin__: type = InjectedTasks
@@ -296,12 +296,12 @@ class Injection(ABCMeta):  # so that a subclass may have an abstract class besid
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(name, bases, namespace, **kwargs)
-        # Called so that no subclass has attributes of the same name.
+        # The prefix: a subclass may have attributes called dependency and filled.
         cls.bgtasks_dependency: Callable[..., Awaitable[BackgroundTasks]] = (
             dependency_of(cls)
         )
         cls.bgtasks_filled: Callable[..., Awaitable[object]] = dependency_filling(cls)
-        # What overrides this does not always call ours. It may come from a mixin.
+        # A __call__ that overrides ours might not call it, and might be a mixin's.
         owner = next(each for each in cls.__mro__ if "__call__" in vars(each))
         if "__call__" in namespace or not issubclass(owner, InjectedTasks):
             type.__setattr__(cls, "__call__", run_once(vars(owner)["__call__"]))
@@ -317,7 +317,7 @@ class Injection(ABCMeta):  # so that a subclass may have an abstract class besid
         return metadata
 
     def _dependency_of_parameter(cls) -> Callable[..., Awaitable[object]]:
-        # When a route is added: @dataclass makes the constructor after the class.
+        # Not in __init__: @dataclass makes the constructor after the class.
         if isabstract(cls):
             why = "it is abstract: write a class that has all its methods"
             return cannot_be_made(cls, why)

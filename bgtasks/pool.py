@@ -399,7 +399,7 @@ class OpenPool:
         self._reported(handed)
 
     def _log_after_cut_off(self, handed: HandedOver, exc: BaseException) -> None:
-        """Log how a task has failed that is reported already, as it did not end.
+        """Log the failure of a task that was reported already, as it did not end.
 
         Not to `on_error`, which gets each task once. What an async function raises
         because of its cancellation is no news.
@@ -460,11 +460,11 @@ def is_of_cancellation(exc: BaseException) -> bool:
 
 
 def interrupted(task: BackgroundTask, why: str, *, has_begun: bool) -> Exception:
-    """Return what to report of a task that does not end; a collection's are named."""
+    """Return the report of a task that does not end: it names a collection's tasks."""
     failure = InterruptedError(f"the background task {why}")
     if isinstance(task.func, BackgroundTasks):
         if has_begun:
-            # How far it is now, it may not be when it is cancelled.
+            # Not how far it is now: it may go on until it is cancelled.
             replace_note(failure, "Not all finished: ", f"{name_all(task.func.tasks)}.")
         else:
             note_not_run(failure, task.func, f"because it {why}")
