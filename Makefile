@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 # These cannot be installed beside the rest: their groups in pyproject.toml include "apart".
 APART := $(shell sed -n 's/^\([a-z-]*\) = .*"apart".*/\1/p' pyproject.toml)
 APART_FRAMEWORKS := $(filter-out arq celery-types,$(APART))
-unexport PYTHONDONTWRITEBYTECODE # which images set: each of many processes would compile what it imports
+unexport PYTHONDONTWRITEBYTECODE # container images set it: each process would compile what it imports anew
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile)
 
@@ -30,7 +30,7 @@ $(READY): pyproject.toml
 	cp .venv/lib/*/site-packages/*typed_bgtasks.pth .envs/$*/lib/*/site-packages
 	touch $@
 
-packages: ## Install the browser and the server that tests need, on Debian and its kin
+packages: ## Install the browser and the server that tests need, on Debian and Ubuntu
 	@sh tools/packages.sh
 clean: ## Remove what make has made
 	rm -rf .venv .envs build dist site .coverage .*_cache examples/esmerald_tasks.py tests/integrations/test_esmerald.py
@@ -76,7 +76,7 @@ test-docs: site ## Test the site, in a browser too
 soak: $(READY) ## Look longer for what breaks it: a few minutes, other cases each time
 	$(BIN)/python -X dev -m pytest --hypothesis-profile=soak --durations=10 \
 		tests/test_properties.py tests/test_refusals.py tests/test_load.py tests/test_faults.py
-interleavings: $(READY) ## Stop event loop and worker thread at every two lines: some minutes
+interleavings: $(READY) ## Try every order of event loop and thread, with up to two switches: some minutes
 	$(BIN)/python -m tests.test_interleavings
 
 # What is generated and committed
@@ -92,11 +92,11 @@ bench: $(READY) ## Measure it beside its peers, and write docs/performance anew 
 
 demo: ## Sign somebody up over HTTP, and see what runs when
 demo-deploy: ## Restart servers under load, and count the tasks that are lost
-demo-celery: ## The same, with the tasks done by a Celery worker [REDIS_URL=redis://...]
+demo-celery: ## Sign somebody up, with a Celery worker that runs the tasks [REDIS_URL=redis://...]
 demo demo-deploy demo-celery: $(READY)
 	$(BIN)/python -m examples.$(subst -,_,$@)
 
-docs: site typetests ## Build the site, in site, and check all that it shows; no network is needed
+docs: site typetests ## Build the site, in site, and check its links and typed examples; no network is needed
 site: $(READY) .envs/docs/ready ## Build the site, and check its links
 	$(BIN)/python -m typetests.harness.messages --only-new
 	$(BIN)/python -m tools.mistakes

@@ -1,4 +1,4 @@
-"""Environments apart from this one, and the core's own tests, run in them."""
+"""Environments apart from this one, and commands that know nothing of it."""
 
 import os
 import re

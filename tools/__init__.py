@@ -1,1 +1,1 @@
-"""What `make` runs beside the checks: the site's builder, and scripts."""
+"""What `make` runs: checks, scripts, and what the site is built with."""

@@ -4,14 +4,14 @@ set -eu
 name=$(echo "$1" | tr - _)
 python=.envs/$1/bin/python
 
-# Ravyn is the newer Esmerald: its example and tests are Esmerald's too, but for the name.
+# Ravyn is the successor of Esmerald: except for the name, they share example and tests.
 if [ "$name" = esmerald ]; then
     for file in examples/ravyn_tasks.py tests/integrations/test_ravyn.py; do
         sed 's/ravyn/esmerald/g; s/Ravyn/Esmerald/g' $file >"$(echo $file | sed s/ravyn/esmerald/)"
     done
 fi
 
-# What mypy has found out about the framework serves the typetests too.
+# The typetests then use mypy's cache of the framework, which tools.types fills.
 export MYPY_CACHE_DIR="$PWD/.envs/$1/.mypy_cache"
 
 set -x

@@ -1,6 +1,7 @@
-"""Run parts of the check, three at once, in this order: ``python -m tools.check lint``.
+"""Run parts of the check in the order given: ``python -m tools.check types lint``.
 
-Most wait for servers and browsers at times. What a part says is shown when it ends.
+Three run at once, as most wait for servers and browsers at times. The output of a part
+is shown when it ends.
 """
 
 import subprocess
@@ -12,7 +13,7 @@ from time import monotonic
 def run(part: str) -> bool:
     start = monotonic()
     done = subprocess.run(  # noqa: S603 (our own commands)
-        ["make", part],  # noqa: S607 (whose variables it inherits)
+        ["make", part],  # noqa: S607 (gets the outer make's variables, as TAG)
         check=False,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,6 +1,6 @@
 """Finds what is broken in a built site: links, anchors, and requests to other hosts.
 
-``python -m tests.site.links site`` names each, and fails if there is one. (LinkChecker,
+``python -m tools.links site`` prints each, and fails if there is one. (LinkChecker,
 which is more thorough, takes three minutes for what this does in one second.)
 """
 
@@ -41,7 +41,7 @@ read = cache(Page)
 
 
 def broken(site: Path) -> Iterator[str]:
-    """Say what is broken, a line each."""
+    """Say what is broken, each on a line."""
     for path in sorted(site.rglob("*.html")):
         page = read(path)
         where = path.relative_to(site)

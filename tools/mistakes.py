@@ -41,7 +41,7 @@ class Kind:
     title: str
     why: str
     example: str  # "add_task.missing": the one that is shown
-    patterns: tuple[str, ...]  # of what checkers say of it; the first kind that fits
+    patterns: tuple[str, ...]  # a message belongs to the first kind that fits
     statement: int = 0  # which of its rejected statements
 
     @cached_property
@@ -51,7 +51,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Gap:
-    """What a checker misses or wrongly rejects, by the link of its mark."""
+    """A mistake that a checker misses, or a correct call that it rejects."""
 
     what: str
     since: str
@@ -170,7 +170,7 @@ def shown(kind: Kind, cases: list[Case], kinds: list[Kind]) -> Case:
         if f"{case.file.path.stem}.{case.example.name}" == kind.example
     ]
     if len(found) <= kind.statement:
-        msg = f"{KINDS.name} shows {kind.example}, which rejects no such statement"
+        msg = f"{KINDS.name} shows {kind.example}, which has no such rejected statement"
         raise IncompletePageError(msg)
     case = found[kind.statement]
     for checker in messages.SHOWN:

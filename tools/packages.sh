@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the browser and the server that tests need, on Debian and its kin.
+# Installs the browser and the server that tests need, on Debian and Ubuntu.
 set -eu
 missing=
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing=chromium

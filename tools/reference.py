@@ -97,7 +97,7 @@ def subclasses(pkg: griffe.Module) -> Iterator[griffe.Class]:
 
 
 def check_docs(function: griffe.Function) -> None:
-    """Refuse a ``Doc`` of which readers of the source, and so the site, see nothing.
+    """Refuse a ``Doc`` whose text the site could not show.
 
     Raises:
         IncompleteReferenceError: There is one.
@@ -168,7 +168,7 @@ def join_parameters(function: griffe.Function) -> None:
 def inherit_parameters(subclass: griffe.Class) -> None:
     """Describe the parameters of a constructor where it is inherited, too."""
     for base in subclass.mro():
-        if "__init__" in base.members:  # of a base without an entry: not once more
+        if "__init__" in base.members:  # or it would describe them again
             base.members["__init__"].docstring = None
         tables = [each for each in sections_of(base) if each.kind is PARAMETERS]
         if tables:

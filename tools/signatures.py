@@ -1,7 +1,7 @@
 """Shows griffe the parameters that a function gets from a dataclass.
 
-Dataclasses have their constructors from griffe itself. What is decorated with
-``with_parameters_of(Options, ...)``, in ``bgtasks/fastapi.py``, has those of Options.
+griffe itself knows the constructors of dataclasses. A function that is decorated with
+``with_parameters_of(Options, ...)``, in ``bgtasks/fastapi.py``, has that of Options.
 """
 
 import griffe

@@ -1,7 +1,7 @@
 """Check types under every checker, in an environment: ``python -m tools.types .venv``.
 
-With ``.envs/ellar`` these are the files of that framework alone: it cannot be installed
-beside the others. In ``.venv`` these are all other files, and what the pages show.
+With ``.envs/ellar`` it checks only the files of that framework, which cannot be
+installed beside the others; with ``.venv``, all other files and the pages' samples.
 """
 
 import os
@@ -53,8 +53,9 @@ def samples() -> list[Path]:
     written: list[Path] = []
     for page in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]:
         for number, program in enumerate(programs_of(page)):
+            # arq is not in this environment; `subjet` is a mistake on purpose.
             if "from arq" in program.text or "subjet=" in program.text:
-                continue  # its environment is another one; it is wrong on purpose
+                continue
             # Not all that Celery and dramatiq return has a type.
             untyped = re.search(r"from celery|import dramatiq", program.text)
             mode = "basic" if untyped else "strict"
@@ -94,12 +95,12 @@ def run(environment: Path, checker: str, *arguments: object) -> None:
     done = subprocess.run(  # noqa: S603 (our own commands)
         [folder / checker, *map(str, arguments)],
         cwd=ROOT,
-        # To verify types, pyright asks the first `python` there is.
+        # To verify types, pyright asks the first `python` on the path.
         env=os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"},
         check=False,
     )
     if done.returncode:
-        sys.exit(f"{checker} does not accept that")
+        sys.exit(f"{checker} has found errors")
 
 
 if __name__ == "__main__":

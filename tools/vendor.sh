@@ -15,7 +15,7 @@ there=$(echo " $there" | sed 's/\.py//g')
 
 case " $wanted " in
 *" starlette "*) ;;
-*" fastapi "*) wanted="$wanted starlette" ;; # it stands on it
+*" fastapi "*) wanted="$wanted starlette" ;; # it imports Starlette's
 esac
 
 [ -n "$dest" ] || refuse "vendor copies the core to DEST:\
@@ -33,7 +33,7 @@ copied="$(cd bgtasks && echo _*.py) py.typed"
 for name in $wanted; do copied="$copied $name.py"; done
 
 mkdir -p "$dest"
-# An older copy's files.
+# Remove the files of an older copy.
 [ ! -e "$dest/ORIGIN" ] || (cd "$dest" && sed 1d ORIGIN | xargs rm -f)
 for file in $copied; do cp "bgtasks/$file" "$dest/"; done
 cp LICENSE "$dest/"

@@ -46,7 +46,7 @@ def can_be_checked(file: ExampleFile) -> bool:
 
 @dataclass(frozen=True)
 class Report:
-    """What a checker says of a line, in the words and with the code of its terminal."""
+    """What a checker says of a line, with the error's code, as in a terminal."""
 
     file: str
     line: int
@@ -135,8 +135,8 @@ def read_zuban(output: str) -> list[Report]:
 MODULE = (sys.executable, "-m")
 ZUBAN = str(Path(sysconfig.get_path("scripts"), "zuban"))
 VERSION = f"--python-version={PYTHON_VERSION}"
-# Not ".": with a cache, mypy takes a file as unchanged if its path, its size and the
-# second of its change are the same, and no two of these folders have one path.
+# Not ".": mypy's cache takes a file for unchanged if its path, its size and the second
+# of its change are the same. The path of the folder is a new one each time.
 MYPY = (
     *("--config-file=mypy.ini", f"--python-executable={sys.executable}", VERSION),
     "{folder}",

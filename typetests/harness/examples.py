@@ -133,7 +133,8 @@ class _Reader:
         self.path = path
         source = path.read_text("utf-8")
         self.body = ast.parse(source).body
-        self.lines = source.splitlines()  # the marks will be taken out
+        # Without marks: a line that held nothing else becomes "\0", and is not shown.
+        self.lines = source.splitlines()
         self.marks = dict(self.take_marks(source))
 
     def file(self) -> ExampleFile:
@@ -153,7 +154,7 @@ class _Reader:
         for line in self.marks:
             raise self.error(line, "a mark must stand at a statement of an example")
         if not documents:
-            raise self.error(1, "an example file must name what it DOCUMENTS")
+            raise self.error(1, 'an example file must have a line `DOCUMENTS = "..."`')
         last_line = len(self.lines)
         return ExampleFile(self.path, documents, tuple(examples), 1, last_line)
 
@@ -224,7 +225,9 @@ class _Reader:
             if exception["link"].startswith("gaps/"):
                 self.check_minimal_case(line, exception["link"])
         if links["only"] and (links["not"] or links["optional"]):
-            raise self.error(line, "a mark must not have both `not` and `only`")
+            raise self.error(
+                line, "a mark must not have `only` beside `not`/`optional`"
+            )
         reason = mark["reason"] if mark else ""
         return Mark(reason, links["not"], links["only"], links["optional"])
 

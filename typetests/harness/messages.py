@@ -83,7 +83,7 @@ def verdicts_by_starlette(
             }
             key = f"{example.name}: {statement.code}"
             wrong = rejecting ^ {*SHOWN} if statement.is_wrong else rejecting
-            # What no checker minds is no mistake by that signature.
+            # What no checker reports is not a mistake by that signature.
             if wrong and not (statement.is_wrong and wrong == {*SHOWN}):
                 kind = "missed" if statement.is_wrong else "rejected"
                 found[kind][key] = sorted(wrong)
@@ -104,14 +104,14 @@ def can_ask_starlette() -> bool:
 
 
 def read_starlette() -> Mapping[str, Mapping[str, list[str]]]:
-    """Return which checkers judge a statement of `add_task` wrongly by Starlette's."""
+    """Return which checkers misjudge a call of `add_task` by Starlette's signature."""
     nothing: Mapping[str, Mapping[str, list[str]]] = {"missed": {}, "rejected": {}}
     found: Mapping[str, Mapping[str, list[str]]] = content().get("starlette", nothing)
     return found
 
 
 def read_versions() -> Mapping[str, str]:
-    """Return the versions of the checkers whose messages they are."""
+    """Return the versions of the checkers that the messages are from."""
     found: Mapping[str, str] = content()["versions"]
     return found
 
@@ -127,7 +127,7 @@ def write(*, only_new: bool = False) -> None:
     """
     files, written = all_examples(), read()
     if only_new and not any(new_examples(file, written) for file in files):
-        return  # it is as it was, though perhaps of other versions
+        return  # though the checkers may have other versions now
     messages = {
         file.path.stem: written[file.path.stem]
         for file in files

@@ -67,10 +67,11 @@ def problems_in(file: ExampleFile, found: Reports) -> dict[str, str]:
     return {name: text for name, text in problems.items() if text}
 
 
-# By source file of the package, an example file of what is in it.
+# By source file of the package, an example file that documents a part of it.
 SOURCES = {"_task.py": "background_task.py", "_tasks.py": "add_task.py"}
 REJECTING = ("mypy", "pyright", "ty", "pyrefly")
-# By what is made worse: how, and by example the checkers that must mind.
+# By name: a text of the signature, a worse one, and the checkers that must report that,
+# by example.
 WORSE: dict[str, tuple[str, str, dict[str, tuple[str, ...]]]] = {
     "loose_parameters": (
         "Callable[P, object]",
