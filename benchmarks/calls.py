@@ -23,7 +23,7 @@ from bgtasks.pool import TaskPool
 from .libraries import Collection, Functions, Library
 from .measures import Row, share
 
-NUMBERS = [1, 3, 10, 100]  # of tasks; the largest is given
+NUMBERS = [1, 3, 10, 100]  # of tasks; --most is the largest
 ENOUGH = 0.006  # seconds for one figure
 # How long a hop takes is up to the system's scheduler: it varies by half.
 ENOUGH_HOPS = 0.02

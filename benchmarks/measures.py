@@ -10,7 +10,7 @@ NOT_PEERS = {OURS, "direct"}
 
 
 def share(rounds: int) -> float:
-    """Return how much of its time a figure gets: a few rounds are but a trial."""
+    """Return the share of its time that a figure gets: few rounds are only a trial."""
     return min(1.0, rounds / 10)
 
 

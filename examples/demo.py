@@ -98,10 +98,11 @@ def running(*command: str, **environment: str) -> Generator[Iterator[str]]:
         try:
             yield (line.rstrip() for line in process.stdout or ())
         finally:
-            process.terminate()  # by itself: it then ends its own processes
+            # Not the group: a Celery worker hangs if its own processes get it too.
+            process.terminate()
             process.wait()
             watchdog.cancel()
-            kill_all()  # what it has left
+            kill_all()  # those that it has left
 
 
 def fail(reason: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""How a function that a worker calls tells the test of it."""
+"""How a function that a worker calls reports the call to the test."""
 
 import json
 import os

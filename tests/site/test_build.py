@@ -196,7 +196,7 @@ def test_broken_links_of_a_page_fail_it(tree: Path) -> None:
 
 
 def test_broken_links_of_what_it_made_fail_it(site: Path, tmp_path: Path) -> None:
-    """What stands in a page as HTML, zensical does not look at."""
+    """Zensical does not look at what a page has as HTML."""
     made = shutil.copytree(site, tmp_path / "site")
     faults = "<a href='gone/'>Gone</a><img src='https://example.org/a.png'></article>"
     replace("</article>", faults, within=made / "index.html")

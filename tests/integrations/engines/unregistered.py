@@ -1,4 +1,4 @@
-"""Functions that no engine knows, each with the name that its refusal has for it."""
+"""Functions that no engine knows, each with its name in the error message."""
 
 import threading
 from collections.abc import Callable
