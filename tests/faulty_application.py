@@ -143,7 +143,7 @@ async def app(
 
     ``/?fault=...&where=task|on_error|runner&as_group=1&id=...``
     """
-    # Half of the time went into tracebacks. Not above: tests import this module.
+    # Half of the time went into tracebacks. Not at the top: tests import it.
     sys.tracebacklimit = 0
     query = {key: value for key, (value,) in parse_qs(scope["query_string"]).items()}
     arguments = {key.decode(): value.decode() for key, value in query.items()}

@@ -19,7 +19,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-# All later tests would run on its event loop, were it there for the session.
+# Not for the session: all later tests would run on its event loop.
 @pytest.fixture(scope="package", params=SERVERS)
 async def editor(
     request: pytest.FixtureRequest, project: Path

@@ -40,7 +40,7 @@ def address(site: Path) -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture(scope="package")  # Playwright keeps an event loop for as long
+@pytest.fixture(scope="package")  # so that Playwright ends its event loop then
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     assert chromium, "the site is tested in Chromium: write `apt-get install chromium`"
