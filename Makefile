@@ -73,7 +73,7 @@ test-editors: $(READY) ## Test what editors show, through the checkers' language
 test-docs: site ## Test the site, in a browser too
 	$(PYTEST) tests/site
 
-soak: $(READY) ## Look longer for what breaks it: a few minutes, other cases each time
+soak: $(READY) ## Search longer for failures, with more load and new random cases: a few minutes
 	$(BIN)/python -X dev -m pytest --hypothesis-profile=soak --durations=10 \
 		tests/test_properties.py tests/test_refusals.py tests/test_load.py tests/test_faults.py
 interleavings: $(READY) ## Try every order of event loop and thread, with up to two switches: some minutes
@@ -85,7 +85,7 @@ messages: $(READY) $(APART_FRAMEWORKS:%=.envs/%/ready) ## Write the checkers' me
 	for env in .venv $(APART_FRAMEWORKS:%=.envs/%); do $$env/bin/python -m typetests.harness.messages || exit; done
 api: $(READY) ## Write the description of the public API anew
 	$(BIN)/python -m tests.public_api
-bench: $(READY) ## Measure it beside its peers, and write docs/performance anew [ROUNDS=15]
+bench: $(READY) ## Measure bgtasks beside its peers, and write docs/performance anew [ROUNDS=15]
 	$(BIN)/python -m benchmarks $(ROUNDS:%=--rounds %) --folder docs/performance --page docs/performance.md
 
 # What others see, and get

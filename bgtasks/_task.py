@@ -40,10 +40,10 @@ class BackgroundTask:  # noqa: PLW1641 (its arguments may be unhashable)
     JSONResponse({"ok": True}, background=task)
     ```
 
-    ``await task()`` makes the call: of an async function in the event loop, of a plain
-    one in a worker thread, in a copy of the context, under
-    ``current_thread_limiter()``. If a plain function or a lambda returns a coroutine,
-    that is awaited in the event loop. The result is dropped; an exception is raised.
+    ``await task()`` makes the call. An async function runs in the event loop, a plain
+    one in a worker thread of ``current_thread_limiter()``, in a copy of the context. If
+    a plain function or a lambda returns a coroutine, that is awaited in the event loop.
+    The result is dropped; an exception is raised.
 
     Tasks are equal if their ``func``, ``args`` and ``kwargs`` are equal.
 

@@ -36,7 +36,7 @@ class BackgroundTasksMiddleware(Options):
     (``WebSocketDisconnect``). If the application raises anything else, they do not run,
     and a note on the exception names them.
 
-    Make it the outermost middleware that you can. In Litestar it goes into
+    Make it the outermost middleware if you can. In Litestar it goes into
     ``middleware=[...]``. The options are those of `bgtasks.BackgroundTasks`.
 
     Raises:

@@ -13,7 +13,7 @@ from time import monotonic
 def run(part: str) -> bool:
     start = monotonic()
     done = subprocess.run(  # noqa: S603 (our own commands)
-        ["make", part],  # noqa: S607 (gets the outer make's variables, as TAG)
+        ["make", part],  # noqa: S607 (gets the outer make's variables, such as TAG)
         check=False,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
