@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from .environments import USES_SUBJECT
 from .project import ROOT
-from .subject import NAME
+from .subject import NAME, USES_SUBJECT
 
 # What mypy knows of the libraries serves all tests that ask it. Two processes that
 # write one cache would wait for each other.

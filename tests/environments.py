@@ -1,15 +1,13 @@
 """Environments apart from this one, and commands that know nothing of it."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
-from .snippets import ROOT
+from .project import ROOT
 
 UV = Path(sys.executable).with_name("uv")
-USES_SUBJECT = re.compile(r"^from \.subject import", re.MULTILINE)
 
 
 def make_environment(

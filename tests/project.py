@@ -1,5 +1,6 @@
-"""What this project has: its integrations, and the environments of its Makefile."""
+"""What this project has: integrations, environments, and targets of its Makefile."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,3 +12,5 @@ PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("u
 GROUPS: dict[str, list[str | dict[str, str]]] = PYPROJECT["dependency-groups"]
 # What cannot be installed beside the rest.
 APART = [name for name in GROUPS if {"include-group": "apart"} in GROUPS[name]]
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+TARGETS = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))

@@ -11,7 +11,7 @@ import griffe
 
 from tools.signatures import complete_signatures
 
-from .snippets import ROOT
+from .project import ROOT
 
 FILE = ROOT / "tests" / "public_api.txt"
 SEPARATORS = {

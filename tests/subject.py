@@ -2,8 +2,11 @@
 
 import importlib
 import os
+import re
 from typing import TYPE_CHECKING
 
+# A test file that a copy, and the installed wheel, must pass too.
+USES_SUBJECT = re.compile(r"^from \.subject import", re.MULTILINE)
 NAME = os.environ.get("BGTASKS_UNDER_TEST", "bgtasks")
 
 if TYPE_CHECKING:

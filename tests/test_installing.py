@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .snippets import ROOT
+from .project import ROOT
 
 TEXTS = sorted(
     path

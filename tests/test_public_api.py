@@ -11,8 +11,8 @@ import pytest
 from bgtasks import BackgroundTasks
 from bgtasks._tasks import Options, make_tasks
 
+from .project import ROOT
 from .public_api import FILE, describe, exported, missing_options
-from .snippets import ROOT
 
 REFERENCE = [
     page for page in ROOT.glob("docs/**/*.md") if "\n::: " in page.read_text("utf-8")

@@ -7,8 +7,8 @@ from textwrap import dedent
 import griffe
 import pytest
 
+from tests.project import ROOT
 from tests.public_api import exported, load
-from tests.snippets import ROOT
 
 from .editor import SERVERS, Editor
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tests.snippets import ROOT, snippets
+from tests.project import ROOT
+from tests.snippets import snippets
 
 from .serving import get
 

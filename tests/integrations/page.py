@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from itertools import count
 from types import ModuleType
 
-from tests.snippets import ROOT, snippets
+from tests.project import ROOT
+from tests.snippets import snippets
 
 numbers = count(1)
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.snippets import ROOT
+from tests.project import ROOT
 
 
 def test_pool_loses_no_task_under_any_server() -> None:

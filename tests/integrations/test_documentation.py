@@ -8,9 +8,9 @@ from typing import get_args, get_type_hints
 import pytest
 from typing_extensions import Doc
 
-from tests.project import APART
+from tests.project import APART, ROOT
 from tests.public_api import exported
-from tests.snippets import ROOT, snippets
+from tests.snippets import snippets
 
 
 def documented_objects() -> list[str]:

@@ -32,7 +32,7 @@ from bgtasks.fastapi import BackgroundTasks, background_tasks
 from bgtasks.opentelemetry import tracing_runner
 from bgtasks.pool import TaskPool
 from bgtasks.starlette import BackgroundTasks as StarletteTasks
-from tests.snippets import ROOT
+from tests.project import ROOT
 
 from .page import imported
 from .serving import connect_websocket, get, serving

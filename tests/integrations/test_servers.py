@@ -18,7 +18,7 @@ import pytest
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Event, Request
 
-from tests.snippets import ROOT
+from tests.project import ROOT
 
 PATIENCE = 10  # seconds until a server that does not answer is given up
 PAUSE = 0.02  # between two looks at whether a server listens: it tells nobody

@@ -20,8 +20,9 @@ from opentelemetry.trace import StatusCode
 
 from bgtasks import BackgroundTask, BackgroundTasks
 from bgtasks.opentelemetry import tracing_runner
+from tests.project import ROOT
 from tests.reader import Command, programs_of, use
-from tests.snippets import ROOT, snippets
+from tests.snippets import snippets
 
 from .page import imported, snippet
 from .processes import RedisServer
@@ -46,7 +47,7 @@ def run(text: str) -> str:
     return printed
 
 
-# Both set what a process can set only once, or patch what others use.
+# Run in processes of their own: they set what can be set only once in each.
 
 TRACED = """
 import asyncio

@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.measures import Row
 from benchmarks.table import with_figures
-from tests.snippets import ROOT
+from tests.project import ROOT
 
 
 @pytest.fixture(scope="module")

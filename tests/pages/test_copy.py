@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.environments import make_environment, run
-from tests.snippets import ROOT
+from tests.project import ROOT
 
 CORE = ["__init__.py", *sorted(file.name for file in ROOT.glob("bgtasks/_[a-z]*.py"))]
 HOST = """\

@@ -8,13 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.environments import run
-from tests.project import PYPROJECT
-from tests.snippets import ROOT, snippets
+from tests.project import PYPROJECT, ROOT, TARGETS
+from tests.snippets import snippets
 
 DOCS = sorted(ROOT.glob("docs/*.md"))
 TUTORIAL = ROOT / "docs" / "tutorial.md"
-MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
-TARGETS = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))
 
 
 def test_tutorial_shows_the_program_of_the_examples() -> None:

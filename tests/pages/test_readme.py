@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from tests.environments import run
-from tests.snippets import ROOT, snippets
+from tests.project import ROOT
+from tests.snippets import snippets
 
 README = ROOT / "README.md"
 APPLICATION, WRONG_CALL = snippets(README, "python")

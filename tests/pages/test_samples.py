@@ -14,9 +14,10 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.environments import run
+from tests.project import ROOT
 from tests.reader import Program, commands_in, programs_of, use
 from tests.recipe import PAGE, STEP
-from tests.snippets import PAGES, ROOT, Snippet, snippets_of
+from tests.snippets import PAGES, Snippet, snippets_of
 
 # What is not run here, by what stands in it, and the test that sees that it is right.
 RECIPE = "tests/pages/test_contributing.py::test_recipes_end_in_code_that_passes"

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from typing_extensions import override
 
-from tests.snippets import ROOT
+from tests.project import ROOT
 
 
 @pytest.fixture(scope="session")

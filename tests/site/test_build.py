@@ -11,8 +11,8 @@ import pytest
 
 from tests import recipe
 from tests.environments import run
+from tests.project import ROOT
 from tests.public_api import exported
-from tests.snippets import ROOT
 
 NEW = '''
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.snippets import ROOT, snippets
+from tests.project import ROOT
+from tests.snippets import snippets
 
 PAGE = ROOT / "docs" / "type-tests.md"
 PACKAGE = '''"""Send letters."""

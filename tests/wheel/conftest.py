@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.snippets import ROOT
+from tests.project import ROOT
 
 
 def only(pattern: str) -> Path:

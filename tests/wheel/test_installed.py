@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.environments import USES_SUBJECT, make_environment, run
+from tests.environments import make_environment, run
 from tests.project import ROOT
+from tests.subject import USES_SUBJECT
 
 from .pythons import RUNNING, installed
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.environments import run
-from tests.snippets import ROOT, snippets
+from tests.project import ROOT
+from tests.snippets import snippets
 
 
 @pytest.fixture

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .snippets import ROOT
+from .project import MAKEFILE, ROOT, TARGETS
 
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
-MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
-TARGETS = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))
 
 
 def called(file: Path, key: str) -> list[str]:
