@@ -173,9 +173,9 @@ class BackgroundTasks:
         Consecutive plain functions share one hop to a worker thread.
 
         Raises:
-            Exception: The exception of the first task that fails; with ``on_error``,
-                the one that it raises, whose ``__context__`` is that of the task. Notes
-                name the task and the tasks that were not run.
+            Exception: The exception of the first task that fails. With ``on_error``,
+                what ``on_error`` raises, with the task's exception as ``__context__``.
+                Notes name the task and the tasks that were not run.
         """
         run = next(run_numbers)
         # Not as in `for task in tasks`: an iterator that has once found the end of the
@@ -246,8 +246,8 @@ class BackgroundTasks:
 
         Raises:
             ExceptionGroup: The exceptions of the tasks, each with a note that names
-                the task; with ``on_error``, those that it raises, each with that of
-                the task as its ``__context__``.
+                the task. With ``on_error``, what ``on_error`` raises, each with the
+                task's exception as ``__context__``.
         """
         group = GroupRun(self.tasks, self._start, self._on_error)
         self._begun = True
