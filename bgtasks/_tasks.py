@@ -4,7 +4,7 @@
 
 import sys
 import warnings
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from reprlib import recursive_repr
 from types import FunctionType
@@ -344,8 +344,11 @@ def checked_tasks(items: Iterable[Callable[[], object]]) -> list[BackgroundTask]
     return tasks
 
 
-def note_not_run(exc: BaseException, tasks: BackgroundTasks, why: str) -> None:
-    """Note on an exception that a collection will not be run because of it."""
-    if tasks.tasks:
-        replace_note(exc, f"Not run, {why}: ", f"{name_all(tasks.tasks)}.")
-    vars(tasks)["_begun"] = True  # accounted for; private to type checkers
+def note_not_run(
+    exc: BaseException, collections: Sequence[BackgroundTasks], why: str
+) -> None:
+    """Note on an exception that collections will not be run because of it."""
+    if not_run := [task for each in collections for task in each.tasks]:
+        replace_note(exc, f"Not run, {why}: ", f"{name_all(not_run)}.")
+    for each in collections:
+        vars(each)["_begun"] = True  # accounted for; private to type checkers

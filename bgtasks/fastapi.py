@@ -209,7 +209,11 @@ async def joined(
         if is_end_of_websocket(connection, exc):
             await run_rest(tasks)
         else:
-            note_not_run(exc, tasks, "because the request failed")
+            # This note replaces that of the request's collections that joined later.
+            not_run: list[InjectedTasks]
+            not_run = vars(fastapi_tasks).setdefault("bgtasks_not_run", [])
+            not_run.insert(0, tasks)
+            note_not_run(exc, not_run, "because the request failed")
         raise
     await run_rest(tasks)
 

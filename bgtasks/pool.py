@@ -172,7 +172,7 @@ class TaskPool:
             return
         refusal = RuntimeError(msg)
         if isinstance(task.func, BackgroundTasks):
-            note_not_run(refusal, task.func, "because the pool refused them")
+            note_not_run(refusal, [task.func], "because the pool refused them")
         else:
             replace_note(refusal, "Not run: ", f"{task.name}.")
         raise refusal
@@ -467,7 +467,7 @@ def interrupted(task: BackgroundTask, why: str, *, has_begun: bool) -> Exception
             # Not how far it is now: it may go on until it is cancelled.
             replace_note(failure, "Not all finished: ", f"{name_all(task.func.tasks)}.")
         else:
-            note_not_run(failure, task.func, f"because it {why}")
+            note_not_run(failure, [task.func], f"because it {why}")
     return failure
 
 

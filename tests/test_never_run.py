@@ -117,7 +117,7 @@ def test_it_is_silent_where_an_exception_has_told() -> None:
         tasks = BackgroundTasks([fail])
         note_not_run: Any = sys.modules[f"{NAME}._tasks"]
         exc = LookupError()
-        note_not_run.note_not_run(exc, tasks, "because it failed")
+        note_not_run.note_not_run(exc, [tasks], "because it failed")
         assert exc.__notes__ == [f"Not run, because it failed: {__name__}.fail."]
 
     assert warned(tell) == []
@@ -127,7 +127,7 @@ def test_nothing_is_told_of_an_empty_collection() -> None:
     module: Any = sys.modules[f"{NAME}._tasks"]
     exc = LookupError()
 
-    module.note_not_run(exc, BackgroundTasks(), "because the request failed")
+    module.note_not_run(exc, [BackgroundTasks()], "because the request failed")
 
     assert not hasattr(exc, "__notes__")
 

@@ -33,6 +33,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 import bgtasks
 from bgtasks.asgi import BackgroundTasksMiddleware, current_tasks
+from bgtasks.fastapi import BackgroundTasks
 from examples.asgi_tasks import app as example
 
 from .serving import connect_websocket, get, log_lines, serving
@@ -620,7 +621,9 @@ async def test_tasks_of_a_websocket_do_not_run_when_its_endpoint_fails(
         await connect_websocket(BackgroundTasksMiddleware(app))
 
     assert raised.value is exception
-    assert exception.__notes__ == ["Not run, because the request failed: list.append."]
+    assert exception.__notes__ == [
+        "Not run, because the application failed: list.append."
+    ]
     assert ran == []
 
 
@@ -699,8 +702,79 @@ async def test_tasks_do_not_run_when_the_application_raises_and_a_note_says_so()
 
     assert ran == []
     assert raised.value.__notes__ == [
-        "Not run, because the request failed: list.append."
+        "Not run, because the application failed: list.append."
     ]
+
+
+async def test_note_names_the_tasks_of_each_middleware_around_the_application() -> None:
+    exception = ConnectionError()
+
+    async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        current_tasks().add_task(print)
+        raise exception
+
+    inner = BackgroundTasksMiddleware(app)
+
+    async def between(scope: Scope, receive: Receive, send: Send) -> None:
+        current_tasks().add_task(input)
+        try:
+            await inner(scope, receive, send)
+        finally:
+            current_tasks().add_task(len, "")
+
+    for _ in range(2):  # the requests share the exception: no note is there twice
+        with pytest.raises(ConnectionError):
+            await get(BackgroundTasksMiddleware(between))
+        (note,) = exception.__notes__
+        assert note == (
+            "Not run, because the application failed: "
+            "builtins.input, builtins.len, builtins.print."
+        )
+
+
+async def test_note_does_not_take_the_place_of_that_by_fastapis_tasks() -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    async def endpoint(tasks: BackgroundTasks) -> None:
+        tasks.add_task(print)
+        current_tasks().add_task(input)
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError) as raised:
+        await get(BackgroundTasksMiddleware(app))
+
+    assert raised.value.__notes__ == [
+        "Not run, because the request failed: builtins.print.",
+        "Not run, because the application failed: builtins.input.",
+    ]
+
+
+async def test_failure_within_what_outlives_a_request_leaves_that_request_over() -> (
+    None
+):
+    outlived = anyio.Event()
+    app: Any = PlainTextResponse("sent")
+
+    async def fail(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        current_tasks().add_task(print)
+        raise ConnectionError
+
+    async def worker() -> None:  # with the context of the request that starts it
+        await outlived.wait()
+        with pytest.raises(ConnectionError):
+            await get(BackgroundTasksMiddleware(fail))
+        with pytest.raises(LookupError):
+            current_tasks()
+
+    async with anyio.create_task_group() as group:
+
+        async def start(scope: Scope, receive: Receive, send: Send) -> None:
+            group.start_soon(worker)
+            await app(scope, receive, send)
+
+        await get(BackgroundTasksMiddleware(start))
+        outlived.set()
 
 
 async def test_exception_gets_no_note_if_no_task_was_added() -> None:

@@ -227,6 +227,44 @@ async def test_tasks_do_not_run_when_the_endpoint_raises_and_a_note_says_so(
     assert exception.__notes__ == ["Not run, because the request failed: list.append."]
 
 
+async def test_note_names_the_tasks_of_all_collections_of_a_failed_request() -> None:
+    app = FastAPI()
+    exception = HTTPException(404)
+
+    class Mails(BackgroundTasks):
+        pass
+
+    class Filled(BackgroundTasks):
+        def __init__(self) -> None:
+            super().__init__()
+
+    async def inner(filled: Annotated[Filled, Depends(Filled)]) -> AsyncGenerator[None]:
+        try:
+            yield
+        finally:
+            filled.add_task(bytes)
+
+    @app.get("/")
+    async def endpoint(
+        tasks: BackgroundTasks,
+        mails: Mails,
+        grouped: Annotated[BackgroundTasks, Depends(background_tasks(as_group=True))],
+        _: Annotated[None, Depends(inner)],
+    ) -> None:
+        tasks.add_task(print)
+        mails.add_task(input)
+        grouped.add_task(len, "")
+        raise exception
+
+    for _ in range(2):  # the requests share the exception: no note is there twice
+        assert (await get(app, raises=False)).status_code == 404
+        (note,) = exception.__notes__
+        assert note == (
+            "Not run, because the request failed: "
+            "builtins.print, builtins.input, builtins.len, builtins.bytes."
+        )
+
+
 async def test_exception_gets_no_note_if_no_task_was_added() -> None:
     app = FastAPI()
     exception = HTTPException(404)
