@@ -5,8 +5,8 @@ Then what differs, case by case: the migration guide has it.
 
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import contextmanager, suppress
 from functools import cache, partialmethod
 from importlib import import_module
 from inspect import Parameter, Signature
@@ -338,6 +338,68 @@ async def test_tasks_run_though_somebody_removes_the_responses_background(
     await get(app)
 
     assert ran == ["ran"]
+
+
+class Answering(APIRoute):
+    """Turns a failure into a response."""
+
+    @override
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except LookupError:
+                return Response(status_code=404)
+
+        return handle
+
+
+def answer_not_found(_request: Request, _exc: Exception) -> Response:
+    return Response(status_code=404)
+
+
+async def catching() -> AsyncGenerator[None]:
+    with suppress(LookupError):
+        yield
+
+
+@pytest.mark.parametrize(
+    ("tasks_type", "answer", "runs"),
+    [
+        (fastapi.BackgroundTasks, "by a route class", []),
+        (fastapi.BackgroundTasks, "by nobody", []),
+        (BackgroundTasks, "by a route class", ["ran"]),
+        (BackgroundTasks, "by nobody", ["ran"]),
+        (BackgroundTasks, "by an exception handler", []),
+    ],
+)
+async def test_tasks_run_though_somebody_hides_the_endpoints_failure(
+    ran: list[object], tasks_type: Any, answer: str, runs: list[object]
+) -> None:
+    by_class = answer == "by a route class"
+    app = FastAPI()
+    router = APIRouter(route_class=Answering if by_class else APIRoute)
+    if answer == "by an exception handler":
+        app.add_exception_handler(LookupError, answer_not_found)
+
+    async def endpoint(tasks: Any, _: Annotated[None, Depends(catching)]) -> None:
+        tasks.add_task(ran.append, "ran")
+        raise LookupError
+
+    async def without_dependency(tasks: Any) -> None:
+        await endpoint(tasks, None)
+
+    route = endpoint if answer == "by nobody" else without_dependency
+    route.__annotations__["tasks"] = tasks_type
+    router.get("/")(route)
+    app.include_router(router)
+
+    response = await get(app, raises=False)
+
+    assert response.status_code == (500 if answer == "by nobody" else 404)
+    assert ran == runs
 
 
 def test_tasks_in_the_list_are_of_our_class_and_no_keys() -> None:
