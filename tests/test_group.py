@@ -101,6 +101,7 @@ async def test_failures_are_raised_together_each_with_its_place() -> None:
         f"At background task 1 of 3, {HERE}.fail.",
         f"At background task 3 of 3, {HERE}.fail_async.",
     }
+    assert not hasattr(caught.value, "__notes__")
 
 
 @pytest.mark.anyio
@@ -312,6 +313,7 @@ def test_task_that_cancels_itself_is_a_failure() -> None:
     with pytest.raises(ExceptionGroup) as caught:
         asyncio.run(BackgroundTasks([cancel_itself, fine], as_group=True)())
 
+    assert not hasattr(caught.value, "__notes__")
     (failure,) = caught.value.exceptions
     assert str(failure) == "the background task was cancelled, but the run was not"
     assert isinstance(failure.__cause__, asyncio.CancelledError)

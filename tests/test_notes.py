@@ -213,6 +213,20 @@ def test_notes_of_a_run_inside_stay(
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("as_group", [False, True])
+async def test_failure_taken_out_of_a_group_keeps_its_note(*, as_group: bool) -> None:
+    async def take_out() -> None:
+        with pytest.raises(ExceptionGroup) as caught:
+            await BackgroundTasks([shared_by_raising(), fine], as_group=True)()
+        raise caught.value.exceptions[0]
+
+    assert await failing_run(BackgroundTasks([take_out], as_group)) == [
+        f"At background task 1 of 2, {HERE}.shared_by_raising.<locals>.fail.",
+        f"At background task 1 of 1, {HERE}.{take_out.__qualname__}.",
+    ]
+
+
+@pytest.mark.anyio
 async def test_notes_can_be_copied_and_pickled_without_this_library() -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         await BackgroundTasks([BackgroundTask(divmod, 1, 0)])()
@@ -375,11 +389,17 @@ def test_failed_future_that_is_returned_keeps_no_arguments_alive(
     assert freed_without_the_garbage_collector(main)
 
 
-def test_group_with_a_cancelled_task_keeps_no_arguments_alive() -> None:
+@pytest.mark.parametrize("stops", [False, True])
+def test_group_with_a_cancelled_task_keeps_no_arguments_alive(*, stops: bool) -> None:
+    class Stop(BaseException): ...
+
+    def stop(_: BackgroundTask, exc: Exception) -> None:
+        raise Stop
+
     async def main(argument: object) -> None:
-        tasks = BackgroundTasks(as_group=True)
+        tasks = BackgroundTasks(as_group=True, on_error=stop if stops else None)
         tasks.add_task(cancel_itself, argument)
-        with suppress(ExceptionGroup):
+        with suppress(ExceptionGroup, Stop):
             await tasks()
 
     assert freed_without_the_garbage_collector(main)

@@ -213,6 +213,19 @@ async def test_running_counts_a_task_from_its_hand_over_to_its_end() -> None:
 
 
 @pytest.mark.anyio
+async def test_event_loop_names_the_task_by_its_function() -> None:
+    names: list[str | None] = []
+
+    async def work() -> None:
+        names.append(anyio.get_current_task().name)
+
+    async with TaskPool() as pool:
+        await pool(work)
+
+    assert names == [BackgroundTask(work).name]
+
+
+@pytest.mark.anyio
 async def test_task_may_hand_another_one_over() -> None:
     ran: list[str] = []
 
@@ -410,6 +423,21 @@ async def test_task_counts_as_running_while_its_failure_is_reported() -> None:
 
 
 @pytest.mark.anyio
+async def test_on_error_of_a_failure_has_no_time_limit() -> None:
+    deadlines: list[float] = []
+
+    def report(task: BackgroundTask, exc: Exception) -> None:
+        deadlines.append(anyio.current_effective_deadline())
+
+    async with TaskPool(on_error=report) as pool:
+        await pool(fail)
+        while pool.running:
+            await anyio.sleep(0.001)
+
+    assert deadlines == [math.inf]
+
+
+@pytest.mark.anyio
 async def test_on_error_may_hand_the_task_over_again(gate: Gate) -> None:
     attempts: list[str] = []
 
@@ -464,6 +492,64 @@ async def test_task_that_raises_no_exception_is_a_failure_like_any_other(
     assert type(failure) is RuntimeError
     assert str(failure) == f"the background task raised {kind.__name__}"
     assert isinstance(failure.__cause__, kind)
+
+
+@pytest.mark.anyio
+async def test_generator_exit_goes_to_the_logger_as_on_error_may_await(
+    reports: Reports,
+    report: Callable[[BackgroundTask, Exception], object],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def close() -> None:
+        raise GeneratorExit
+
+    async with TaskPool(on_error=report) as pool:
+        await pool(close)
+
+    assert reports == []
+    assert logged(caplog) == [f"background task {BackgroundTask(close).name} failed"]
+
+
+def test_generator_exit_after_the_drain_is_no_other_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def close() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise GeneratorExit
+
+    async def report(task: BackgroundTask, exc: Exception) -> None: ...
+
+    async def main() -> None:
+        async with TaskPool(drain=0, on_error=report) as pool:
+            await pool(close)
+            await anyio.wait_all_tasks_blocked()
+
+    asyncio.run(main())
+
+    assert logged(caplog) == [
+        f"background task {BackgroundTask(close).name} did not end"
+    ]
+
+
+@pytest.mark.anyio
+async def test_on_error_that_raises_no_exception_cancels_no_task(
+    gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    def report(task: BackgroundTask, exc: Exception) -> None:
+        raise Unusual
+
+    with soon():
+        async with TaskPool(on_error=report) as pool:
+            await pool(gate.wait)
+            await pool(fail)
+            while pool.running == 2:
+                await anyio.sleep(0.001)
+            gate.opened.set()
+
+    assert gate.names == ["async"]
+    assert logged(caplog) == [f"background task {HERE}.fail failed"]
 
 
 @pytest.mark.anyio
@@ -555,10 +641,11 @@ async def test_task_that_is_cancelled_by_others_is_reported(
     for failure in (first, second):
         assert isinstance(failure, InterruptedError)
         assert str(failure) == "the background task was cancelled"
+        assert isinstance(failure.__cause__, asyncio.CancelledError)
 
 
-@pytest.mark.anyio
-async def test_logging_that_fails_ends_nothing(gate: Gate) -> None:
+@pytest.fixture
+def logging_fails() -> Iterator[None]:
     class Failing(logging.Filter):
         @override
         def filter(self, record: logging.LogRecord) -> bool:
@@ -567,18 +654,40 @@ async def test_logging_that_fails_ends_nothing(gate: Gate) -> None:
     failing = Failing()
     logger = logging.getLogger("bgtasks")
     logger.addFilter(failing)
-    try:
-        with soon():
-            async with TaskPool() as pool:
-                await pool(gate.wait)
-                await pool(fail)
-                while pool.running > 1:
-                    await anyio.sleep(0.001)
-                gate.opened.set()
-    finally:
-        logger.removeFilter(failing)
+    yield
+    logger.removeFilter(failing)
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("logging_fails")
+async def test_logging_that_fails_ends_nothing(gate: Gate) -> None:
+    with soon():
+        async with TaskPool() as pool:
+            await pool(gate.wait)
+            await pool(fail)
+            while pool.running > 1:
+                await anyio.sleep(0.001)
+            gate.opened.set()
 
     assert gate.names == ["async"]
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("logging_fails")
+async def test_logging_that_fails_after_the_drain_ends_nothing(gate: Gate) -> None:
+    def fail_late() -> None:
+        gate.plain()
+        raise LookupError
+
+    def report(task: BackgroundTask, exc: Exception) -> None:
+        gate.opened.set()
+
+    with soon():
+        async with TaskPool(drain=0, on_error=report) as pool:
+            await pool(fail_late)
+            await gate.has(1)
+
+    assert gate.names == ["plain"]
 
 
 @pytest.mark.anyio
@@ -706,6 +815,28 @@ def test_collection_that_is_cancelled_alone_says_what_it_did_not_run(
     assert exc.__notes__ == [
         f"At background task 1 of 2, {HERE}.{await_cancelled.__qualname__}.",
         f"Not run: {HERE}.nothing.",
+    ]
+
+
+@pytest.mark.anyio
+async def test_contexts_that_go_round_in_a_circle_are_no_cancellation(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail_late() -> None:
+        with suppress(anyio.get_cancelled_exc_class()):
+            await anyio.sleep_forever()
+        first, second = LookupError(), LookupError()
+        first.__context__, second.__context__ = second, first
+        raise first
+
+    async with TaskPool(drain=0) as pool:
+        await pool(fail_late)
+        await anyio.wait_all_tasks_blocked()
+
+    name = BackgroundTask(fail_late).name
+    assert logged(caplog) == [
+        f"background task {name} did not end",
+        f"background task {name} failed after its cancellation",
     ]
 
 
@@ -849,6 +980,12 @@ async def test_pool_refuses_a_task_of_another_event_loop() -> None:
     async with TaskPool() as pool:
         await anyio.to_thread.run_sync(in_another_event_loop)
         assert pool.running == 0
+    with (
+        anyio.from_thread.start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(pool),
+        pytest.raises(RuntimeError, match="open in another event loop"),
+    ):
+        await pool(nothing)
 
 
 @pytest.mark.anyio
@@ -1095,6 +1232,29 @@ async def test_on_error_that_does_not_end_is_replaced_by_the_logger(
 
 
 @pytest.mark.anyio
+async def test_pool_waits_for_on_error_of_each_task_that_did_not_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reported: list[object] = []
+
+    async def report(task: BackgroundTask, exc: Exception) -> None:
+        while task.func is nothing and forever not in reported:
+            await anyio.sleep(0.001)
+        reported.append(task.func)
+
+    with soon():
+        async with TaskPool(limit=1, drain=0, on_error=report) as pool:
+            await pool(fail)
+            while not reported:
+                await anyio.sleep(0.001)
+            await pool(forever)
+            await pool(nothing)
+
+    assert reported == [fail, forever, nothing]
+    assert logged(caplog) == []
+
+
+@pytest.mark.anyio
 async def test_report_that_the_end_of_the_drain_cuts_off_goes_to_the_logger(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -1130,20 +1290,41 @@ async def test_exception_that_leaves_the_block_waits_for_the_tasks(gate: Gate) -
 
 
 @pytest.mark.anyio
+async def test_pool_that_had_nothing_to_do_waits_for_later_tasks(gate: Gate) -> None:
+    with soon():
+        async with TaskPool() as pool:
+            await pool(nothing)
+            while pool.running:
+                await anyio.sleep(0.001)
+            await pool(gate.wait)
+            await gate.has(1)
+            gate.opened.set()
+
+    assert gate.names == ["async"]
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
 async def test_block_that_is_interrupted_does_not_wait(
     kind: type[BaseException],
     reports: Reports,
     report: Callable[[BackgroundTask, Exception], object],
 ) -> None:
+    began: list[str] = []
+
+    async def begin() -> None:
+        began.append("task")
+        await anyio.sleep_forever()
+
     async def serve() -> None:
         async with TaskPool(drain=math.inf, on_error=report) as pool:
-            await pool(forever)
+            await pool(begin)
             raise kind
 
     with soon(), pytest.raises(kind):
         await serve()
 
+    assert began == []
     ((_, exc),) = reports
     assert str(exc) == "the background task was cancelled together with its pool"
 
@@ -1182,6 +1363,29 @@ async def test_cancelled_pool_reports_each_task_once(
 
     assert sorted(reported) == ["forever", "forever", "forever", "nothing"]
     assert words == {"the background task was cancelled together with its pool"}
+    assert logged(caplog) == []
+
+
+@pytest.mark.anyio
+async def test_what_tasks_raise_as_their_pool_is_cancelled_is_no_failure(
+    reports: Reports,
+    report: Callable[[BackgroundTask, Exception], object],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail_at_the_end() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            raise LookupError
+
+    with soon(), anyio.CancelScope() as scope:
+        async with TaskPool(on_error=report) as pool:
+            for _ in range(10):  # trio ends some before the pool
+                await pool(fail_at_the_end)
+            await anyio.wait_all_tasks_blocked()
+            scope.cancel()
+
+    assert [type(exc) for _, exc in reports] == [InterruptedError] * 10
     assert logged(caplog) == []
 
 
@@ -1311,6 +1515,7 @@ def test_task_that_cannot_be_started_is_reported(
     asyncio.run(main())
 
     assert logged(caplog) == [f"background task {HERE}.nothing failed"]
+    assert [type(exc) for exc in failures(caplog)] == [MemoryError]
 
 
 def test_task_handed_over_while_another_is_started_follows_it() -> None:
