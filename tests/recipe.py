@@ -41,6 +41,13 @@ class Recipe:
     def python_files(self) -> list[str]:
         return sorted(file for file in self.files if file.endswith(".py"))
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether the project itself has the first of what it adds."""
+        first = self._steps[0]
+        file = ROOT / str(first["new"] or first["file"])
+        return file.exists() and str(first["text"]) in file.read_text("utf-8")
+
     def follow(self, tree: Path) -> None:
         """Write the files, and change the others, as the section says."""
         for step in self._steps:

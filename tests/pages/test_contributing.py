@@ -11,6 +11,9 @@ from tests.environments import run
 from tests.project import ROOT
 from tests.recipe import INTEGRATION, OPTION, Recipe, clone
 
+pytestmark = pytest.mark.skipif(
+    OPTION.is_followed or INTEGRATION.is_followed, reason="its example is here already"
+)
 BIN = Path(sys.executable).parent
 # What `make types` asks the checkers about: the examples of typetests are wrong.
 CODE = [
@@ -50,8 +53,8 @@ def test_recipes_end_in_code_that_passes_the_tests(tree: Path) -> None:
         *("tests/test_public_api.py", "tests/test_import_rules.py"),
         # Of these, what asks about the new examples and the new integration.
         *("typetests/test_examples.py", "tests/integrations/test_imports.py", "-k"),
-        "not (test_examples.py or test_imports.py) or falcon or of_these_versions "
-        "or background_tasks-without_the_warning",
+        "not (test_examples.py or test_imports.py) or falcon or ravyn "
+        "or of_these_versions or background_tasks-without_the_warning",
         cwd=tree,
         PYTHONPATH=tree,
     )
@@ -79,10 +82,20 @@ def test_recipes_end_in_code_that_passes(check: list[object], tree: Path) -> Non
 def test_option_reaches_every_integration_that_takes_options(tree: Path) -> None:
     done = run(
         *(sys.executable, "-W", "always", "-c"),
+        "from typing import Annotated\n"
+        "from fastapi import Depends, FastAPI\n"
+        "from fastapi.testclient import TestClient\n"
         "import bgtasks.asgi, bgtasks.fastapi, bgtasks.litestar, bgtasks.starlette\n"
         "async def app(scope, receive, send): ...\n"
         "bgtasks.asgi.BackgroundTasksMiddleware(app, warn=False)\n"
-        "bgtasks.fastapi.background_tasks(warn=False)\n"
+        "Quiet = Depends(bgtasks.fastapi.background_tasks(warn=False))\n"
+        "async def keep(tasks: Annotated[bgtasks.fastapi.BackgroundTasks, Quiet]):\n"
+        "    kept.append(tasks)\n"
+        "kept = []\n"
+        "web = FastAPI()\n"
+        "web.get('/')(keep)\n"
+        "TestClient(web).get('/')\n"
+        "kept.pop().add_task(print)\n"
         "for module in bgtasks, bgtasks.fastapi, bgtasks.litestar, bgtasks.starlette:\n"
         "    module.BackgroundTasks([print], warn=False)\n"
         "    module.BackgroundTasks([print])",
