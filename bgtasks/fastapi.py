@@ -92,13 +92,14 @@ class InjectedTasks(StarletteTasks, background.BackgroundTasks):  # type: ignore
         await self._run_by(super().__call__)
 
     async def _run_by(self, call: Callable[[], Awaitable[None]]) -> None:
+        begun = self._begun
         self._begun = True  # `call` may run each of the tasks itself
         try:
             await call()
         finally:
             if self._runs_once:
                 self.tasks.clear()
-                self._begun = False  # a task added after the request is warned of
+                self._begun = begun  # a task added after the request is warned of
 
     def _join(self, fastapi_tasks: background.BackgroundTasks) -> None:
         """Let FastAPI run these tasks once, with its own ones of the request."""
