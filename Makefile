@@ -18,7 +18,7 @@ help: ## List the targets
 
 $(READY): pyproject.toml
 	@$(PYTHON) tools/supported.py
-	$(PYTHON) -m venv .venv
+	rm -rf .venv && $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --group dev --editable .
 	touch $@
@@ -33,7 +33,8 @@ $(READY): pyproject.toml
 packages: ## Install the browser and the server that tests need, on Debian and Ubuntu
 	@sh tools/packages.sh
 clean: ## Remove what make has made
-	rm -rf .venv .envs build dist site .coverage .*_cache examples/esmerald_tasks.py tests/integrations/test_esmerald.py
+	rm -rf .venv .envs build dist site .coverage .hypothesis .*cache examples/esmerald_*.py tests/*/test_esmerald.py
+	find . -name __pycache__ -prune -exec rm -r {} +
 
 # Checks: several run at once, so the longest come first
 
@@ -46,7 +47,7 @@ lint: $(READY) ## Check style, format, and the workflows' safety
 	$(BIN)/ruff format --check
 	$(BIN)/zizmor --quiet --offline --persona=pedantic .github
 format: $(READY) ## Format the code, and mend what can be mended
-	$(BIN)/ruff check --fix
+	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 types: $(READY) ## Check the types of the code, and of the samples on the pages, under every checker
 	$(BIN)/python -m tools.types .venv

@@ -81,16 +81,21 @@ def main(environment: Path) -> None:
             *("--python-interpreter-path", python),
         ],
     }
-    for checker, own in arguments.items():
-        if name != "arq" or checker == "mypy":  # its client is typed for mypy alone
-            run(environment, checker, *own, *given)
+    accepting = [
+        run(environment, checker, *own, *given)
+        for checker, own in arguments.items()
+        if name != "arq" or checker == "mypy"  # its client is typed for mypy alone
+    ]
     for file in chosen if name != ".venv" else []:
         if file.parent.name == "bgtasks":  # every public symbol must have a type
-            module = f"bgtasks.{file.stem}"
-            run(environment, "pyright", "--verifytypes", module, "--ignoreexternal")
+            options = "--verifytypes", f"bgtasks.{file.stem}", "--ignoreexternal"
+            accepting.append(run(environment, "pyright", *options))
+    if not all(accepting):
+        sys.exit("not all checkers accept that")
 
 
-def run(environment: Path, checker: str, *arguments: object) -> None:
+def run(environment: Path, checker: str, *arguments: object) -> bool:
+    """Let a checker report, and return whether it accepts all."""
     folder = ROOT / environment / "bin"
     done = subprocess.run(  # noqa: S603 (our own commands)
         [folder / checker, *map(str, arguments)],
@@ -99,8 +104,7 @@ def run(environment: Path, checker: str, *arguments: object) -> None:
         env=os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"},
         check=False,
     )
-    if done.returncode:
-        sys.exit(f"{checker} has found errors")
+    return done.returncode == 0
 
 
 if __name__ == "__main__":
