@@ -31,7 +31,7 @@ griffe.load("bgtasks", extensions=extensions, docstring_parser="google")
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Path:
+def tree(tmp_path: Path, site: Path) -> Path:
     """A copy of what the site is made of, for a test to change."""
     recipe.clone(tmp_path)
     return tmp_path

@@ -115,6 +115,7 @@ def test_kit_makes_the_mistakes_page_of_another_package(
     run(python, "-m", "pytest", "-p", "no:cacheprovider", "typetests", cwd=project)
     run(python, "-m", "tools.mistakes", cwd=project)
     zensical = ROOT / ".envs" / "docs" / "bin" / "zensical"
+    assert zensical.exists(), "there is no .envs/docs: `make test-docs` makes it"
 
     run(zensical, "build", "--clean", cwd=project)
 
