@@ -12,5 +12,9 @@ PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("u
 GROUPS: dict[str, list[str | dict[str, str]]] = PYPROJECT["dependency-groups"]
 # What cannot be installed beside the rest.
 APART = [name for name in GROUPS if {"include-group": "apart"} in GROUPS[name]]
-MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
-TARGETS = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))
+
+
+def targets() -> set[str]:
+    """Return the targets that `make help` lists."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    return set(re.findall(r"^([a-z-]+):.*##", makefile, re.MULTILINE))
