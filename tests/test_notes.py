@@ -101,6 +101,22 @@ def test_future_that_many_runs_await_at_once_has_notes_of_one(
 
 
 @pytest.mark.anyio
+async def test_exception_that_another_run_has_had_meanwhile_is_noted_anew() -> None:
+    failure = Failure()
+
+    def fail() -> None:
+        raise failure.with_traceback(None)  # as a failed future does
+
+    async def fail_twice() -> None:
+        await failing_run(BackgroundTasks([fail, fine]))
+        fail()
+
+    assert await failing_run(BackgroundTasks([fail_twice])) == [
+        f"At background task 1 of 1, {HERE}.{fail_twice.__qualname__}."
+    ]
+
+
+@pytest.mark.anyio
 async def test_exception_that_on_error_has_had_is_noted_anew() -> None:
     fail = shared_by_raising()
     name = getattr(fail, "__qualname__", "")
@@ -128,6 +144,7 @@ async def test_exception_that_tasks_of_a_group_share_names_all_of_them() -> None
     failure = Failure()
 
     async def fail() -> None:
+        failure.add_note("theirs")
         raise failure
 
     with pytest.raises(ExceptionGroup) as caught:
@@ -136,7 +153,8 @@ async def test_exception_that_tasks_of_a_group_share_names_all_of_them() -> None
     assert caught.value.exceptions == (failure,) * 3
     name = BackgroundTask(fail).name
     assert sorted(notes_of(failure)) == [  # trio starts them in any order
-        f"At background task {place} of 4, {name}." for place in (1, 3, 4)
+        *(f"At background task {place} of 4, {name}." for place in (1, 3, 4)),
+        *["theirs"] * 3,
     ]
 
 

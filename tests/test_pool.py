@@ -802,7 +802,11 @@ def test_collection_that_is_cancelled_alone_says_what_it_did_not_run(
     async def await_cancelled() -> None:
         shared = asyncio.get_running_loop().create_future()
         shared.cancel()
-        await shared
+        try:
+            await shared
+        except asyncio.CancelledError as exc:
+            exc.add_note("theirs")
+            raise
 
     async def main() -> None:
         async with TaskPool(on_error=report) as pool:
@@ -816,6 +820,26 @@ def test_collection_that_is_cancelled_alone_says_what_it_did_not_run(
         f"At background task 1 of 2, {HERE}.{await_cancelled.__qualname__}.",
         f"Not run: {HERE}.nothing.",
     ]
+
+
+def test_cancellation_that_another_run_has_had_is_reported_without_its_notes(
+    reports: Reports, report: Callable[[BackgroundTask, Exception], object]
+) -> None:
+    shared = asyncio.CancelledError()
+
+    async def await_cancelled() -> None:
+        raise shared.with_traceback(None)
+
+    async def main() -> None:
+        with pytest.raises(asyncio.CancelledError):
+            await BackgroundTasks([await_cancelled, nothing])()
+        async with TaskPool(on_error=report) as pool:
+            await pool(await_cancelled)
+
+    asyncio.run(main())
+
+    ((_, exc),) = reports
+    assert not hasattr(exc, "__notes__")
 
 
 @pytest.mark.anyio
@@ -946,6 +970,17 @@ async def test_run_names_the_tasks_that_a_closed_pool_did_not_take() -> None:
     notes = "\n".join(refused.value.__notes__)
     assert f"{HERE}.nothing" in notes
     assert f"{HERE}.forever" in notes
+
+
+@pytest.mark.anyio
+async def test_refused_task_of_a_collection_is_named_by_both() -> None:
+    with pytest.raises(RuntimeError) as refused:
+        await BackgroundTasks([nothing], runner=TaskPool())()
+
+    assert refused.value.__notes__ == [
+        f"Not run: {HERE}.nothing.",
+        f"At background task 1 of 1, {HERE}.nothing.",
+    ]
 
 
 @pytest.mark.anyio
